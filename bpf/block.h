@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/*
+ * block: drop by source or destination address, whatever the protocol. A source that an `except` covers is never
+ * blocked; a destination that an `except` covers is not blocked by `to`.
+ */
+#ifndef SLUICE_BLOCK_H
+#define SLUICE_BLOCK_H
+
+#include "packet.h"
+#include "prefixes.h"
+
+PREFIX_TABLE(block_source4, struct prefix_key4);
+PREFIX_TABLE(block_source6, struct prefix_key6);
+PREFIX_TABLE(block_dest4, struct prefix_key4);
+PREFIX_TABLE(block_dest6, struct prefix_key6);
+
+static __always_inline enum verdict stage_block(struct xdp_md *ctx, struct packet *pkt)
+{
+	__u32 source = PREFIX_NONE;
+	__u32 destination = PREFIX_NONE;
+
+	if (!(pkt->has & HAS_ADDRESSES))
+		return NEXT;
+
+	if (config.block_source4 && pkt->version == 4)
+		source = prefixes_lookup4(&block_source4, &pkt->source);
+	if (config.block_source6 && pkt->version == 6)
+		source = prefixes_lookup6(&block_source6, &pkt->source);
+	if (source == PREFIX_EXCEPT)
+		return NEXT;
+	if (source != PREFIX_NONE) {
+		pkt->rule = source;
+		return decide(pkt, VERDICT_DROP, REASON_BLOCK_SOURCE);
+	}
+
+	if (config.block_destination4 && pkt->version == 4)
+		destination = prefixes_lookup4(&block_dest4, &pkt->destination);
+	if (config.block_destination6 && pkt->version == 6)
+		destination = prefixes_lookup6(&block_dest6, &pkt->destination);
+	if (destination == PREFIX_EXCEPT || destination == PREFIX_NONE)
+		return NEXT;
+	pkt->rule = destination;
+	return decide(pkt, VERDICT_DROP, REASON_BLOCK_DESTINATION);
+}
+
+#endif

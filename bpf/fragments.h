@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/* fragments: told apart while parsing; `pass` lets them on to the next stage, `drop` refuses the first and all later
+ * ones. */
+#ifndef SLUICE_FRAGMENTS_H
+#define SLUICE_FRAGMENTS_H
+
+#include "packet.h"
+
+/* Both families: offset and length in bytes, of the part that the fragment carries. */
+static __always_inline int parse_fragment(__u8 *kind, __u32 offset, int more, __u32 length)
+{
+	if (offset)
+		*kind = FRAGMENT_LATER;
+	else if (more)
+		*kind = FRAGMENT_FIRST;
+	if ((more && (length == 0 || length % 8)) || offset + length > 65535)
+		return -REASON_MALFORMED_FRAGMENT;
+	return 0;
+}
+
+static __always_inline enum verdict stage_fragments(struct xdp_md *ctx, struct packet *pkt)
+{
+	if (config.fragments_drop && pkt->fragment != FRAGMENT_NONE)
+		return decide(pkt, VERDICT_DROP, REASON_FRAGMENT);
+	return NEXT;
+}
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/* leave: the one exit. Counts every packet once, under its verdict and reason, and under the rule that decided. */
+#ifndef SLUICE_LEAVE_H
+#define SLUICE_LEAVE_H
+
+#include "packet.h"
+#include "record.h"
+#include "sluice/counter.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTERS);
+	__type(key, __u32);
+	__type(value, struct counter);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RULE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct counter);
+} rules SEC(".maps");
+
+static __always_inline void count(void *map, __u32 index, const struct packet *pkt)
+{
+	struct counter *counter = bpf_map_lookup_elem(map, &index);
+	if (counter) {
+		counter->packets++;
+		counter->bytes += pkt->length;
+	}
+}
+
+static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, enum verdict verdict)
+{
+	count(&counters, counter_index(pkt->reason, verdict), pkt);
+	if (pkt->rule != PREFIX_NONE)
+		count(&rules, pkt->rule, pkt);
+	write_record(pkt, verdict);
+	return verdict;
+}
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/* record: what replay and explain read back. Without config.record neither the map nor this code is in the kernel. */
+#ifndef SLUICE_BPF_RECORD_H
+#define SLUICE_BPF_RECORD_H
+
+#include "packet.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct record);
+} record SEC(".maps");
+
+static __always_inline struct record *recording(void)
+{
+	__u32 only = 0;
+	return config.record ? bpf_map_lookup_elem(&record, &only) : NULL;
+}
+
+static __always_inline void write_record(const struct packet *pkt, enum verdict verdict)
+{
+	struct record *out = recording();
+	if (!out)
+		return;
+	out->rule = pkt->rule;
+	out->verdict = verdict;
+	out->reason = pkt->reason;
+	out->has = pkt->has;
+	out->version = pkt->version;
+	out->protocol = pkt->protocol;
+	out->fragment = pkt->fragment;
+	out->icmp_type = pkt->icmp_type;
+	out->icmp_code = pkt->icmp_code;
+	out->vlans = pkt->vlans;
+	out->malformed = pkt->malformed;
+	out->ethertype = pkt->ethertype;
+	out->vlan[0] = pkt->vlan[0];
+	out->vlan[1] = pkt->vlan[1];
+	out->source_port = pkt->source_port;
+	out->destination_port = pkt->destination_port;
+	__builtin_memcpy(out->source, &pkt->source, sizeof(out->source));
+	__builtin_memcpy(out->destination, &pkt->destination, sizeof(out->destination));
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory and descriptors. The allocators never return NULL: a tool that cannot get a few kilobytes has nothing better
+ * to do than stop, and stopping at any moment is safe (every change to the data path is one system call).
+ */
+#ifndef SLUICE_BASE_MEMORY_H
+#define SLUICE_BASE_MEMORY_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void *xcalloc(size_t count, size_t size);
+void *xrealloc(void *memory, size_t count, size_t size);
+char *xstrdup(const char *text);
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Room for one more element: returns the array, grown by half when `count` has reached `*capacity`. */
+void *xgrow(void *array, size_t count, size_t *capacity, size_t size);
+
+static inline void cleanup_free(void *pointer)
+{
+	free(*(void **)pointer);
+}
+
+static inline void cleanup_close(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static inline void cleanup_fclose(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+/* Released when the variable goes out of scope; initialise to NULL, descriptors to -1. */
+#define CLEANUP_FREE __attribute__((cleanup(cleanup_free)))
+#define CLEANUP_FD __attribute__((cleanup(cleanup_close)))
+#define CLEANUP_FILE __attribute__((cleanup(cleanup_fclose)))
+
+#endif

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/memory.h"
+
+int text_read(const char *path, size_t limit, char **text, size_t *length)
+{
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CLEANUP_FREE char *buffer = NULL;
+	size_t used = 0, size = 4096;
+	struct stat file;
+	ssize_t got;
+
+	if (fd < 0 || fstat(fd, &file))
+		return -errno;
+	/* Room for the NUL and one byte more, so that the read that finds the end does not make the buffer grow. */
+	if (S_ISREG(file.st_mode) && (size_t)file.st_size <= limit)
+		size = (size_t)file.st_size + 2;
+
+	buffer = xrealloc(NULL, size, 1);
+	while ((got = read(fd, buffer + used, size - used - 1)) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		used += (size_t)got;
+		if (used > limit)
+			return -EFBIG;
+		if (used + 1 == size) {
+			size *= 2;
+			buffer = xrealloc(buffer, size, 1);
+		}
+	}
+	buffer[used] = '\0';
+	*length = used;
+	*text = buffer;
+	buffer = NULL;
+	return 0;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Says what a change changed. */
+#ifndef SLUICE_CLI_CHANGE_H
+#define SLUICE_CLI_CHANGE_H
+
+#include "datapath/generation.h"
+
+/* A line on the generations, then the policy's lines that went ("-") and came ("+"), then sets whose file changed. */
+void change_print(const struct change *change);
+
+#endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <errno.h>
+#include <getopt.h>
+
+#include "cli/cli.h"
+#include "compile/compile.h"
+#include "datapath/inspect.h"
+
+static void print_sets(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->set_count; i++) {
+		const struct set *set = policy->sets[i];
+
+		printf("set %s: %zu prefixes", set->name, set->prefixes.count);
+		if (set->path)
+			printf(", from %s", set->path);
+		printf("\n");
+	}
+}
+
+static void print_tables(const struct compiled *compiled)
+{
+	for (int t = 0; t < TABLE_COUNT; t++) {
+		if (compiled->tables[t].count)
+			printf("  table %s: %zu prefixes\n", table_name(t), compiled->tables[t].count);
+	}
+}
+
+/* Loads the program when the caller may, because only the verifier knows what is left of it; else says what is known. */
+static int print_cost(const struct compiled *compiled, uint32_t instructions, struct error *error)
+{
+	struct inspection inspection;
+	int err = inspect_compiled(compiled, &inspection, error);
+
+	if (err == -EPERM) {
+		printf("  program: %u instructions before the verifier (run as root to ask the verifier itself)\n",
+		       instructions);
+		return 0;
+	}
+	if (err)
+		return err;
+	printf("  program: %u instructions of %u left, %u walked by the verifier, %u bytes of machine code\n",
+	       inspection.translated / 8, instructions, inspection.verified, inspection.machine_code);
+	printf("  maps: %llu KiB\n", (unsigned long long)inspection.map_bytes / 1024);
+	return 0;
+}
+
+static int check_interface(const struct interface *interface, uint32_t instructions, struct error *error)
+{
+	struct compiled compiled;
+	int err = compile(interface, &compiled, error);
+
+	if (!err) {
+		printf("interface %s: %s, fragments %s, malformed %s, default %s, %zu rules\n", interface->name,
+		       mode_name(interface->mode), verdict_name(interface->fragments),
+		       verdict_name(interface->malformed), verdict_name(interface->default_verdict),
+		       compiled.rule_count);
+		print_tables(&compiled);
+		err = print_cost(&compiled, instructions, error);
+	}
+	compiled_free(&compiled);
+	return err;
+}
+
+int cli_check(int argc, char **argv)
+{
+	struct policy *policy;
+	uint32_t instructions;
+	struct error error;
+	int err;
+
+	if (getopt(argc, argv, "") != -1 || argc - optind != 1)
+		return cli_usage(argv[0]);
+	if (policy_load(argv[optind], &policy, &error))
+		return cli_failed(&error);
+	print_sets(policy);
+	err = inspect_object(&instructions, &error);
+	for (size_t i = 0; i < policy->interface_count && !err; i++)
+		err = check_interface(&policy->interfaces[i], instructions, &error);
+	policy_free(policy);
+	if (err)
+		return cli_failed(&error);
+	printf("%s: ok\n", argv[optind]);
+	return STATUS_DONE;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The verbs. Each has a file of its own and returns the exit status: 0 done, 1 failed, 2 wrong usage. */
+#ifndef SLUICE_CLI_CLI_H
+#define SLUICE_CLI_CLI_H
+
+#include "base/error.h"
+
+enum status {
+	STATUS_DONE = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2,
+};
+
+/* argv[0] is the verb. getopt_long starts afresh for each verb. */
+int cli_apply(int argc, char **argv);
+int cli_bench(int argc, char **argv);
+int cli_check(int argc, char **argv);
+int cli_down(int argc, char **argv);
+int cli_explain(int argc, char **argv);
+int cli_hello(int argc, char **argv);
+int cli_replay(int argc, char **argv);
+int cli_rollback(int argc, char **argv);
+int cli_show(int argc, char **argv);
+int cli_stats(int argc, char **argv);
+
+/* Prints the error and returns STATUS_FAILED. */
+int cli_failed(const struct error *error);
+
+/* Prints how the verb is used, from its row in the table of main.c, on stderr; returns STATUS_USAGE. */
+int cli_usage(const char *verb);
+
+#endif

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* sluice: the table of verbs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/nearest.h"
+#include "cli/cli.h"
+
+static const struct verb {
+	const char *name;
+	const char *arguments;
+	const char *summary;
+	int (*run)(int argc, char **argv);
+} verbs[] = {
+	{ "hello", "IFACE [--step] [--seconds N] [--generic]", "the eBPF Hello World, step by step", cli_hello },
+	{ "check", "POLICY", "parse, check, say what the policy costs", cli_check },
+	{ "apply", "POLICY", "make what runs match the policy", cli_apply },
+	{ "rollback", "", "go back to the previous generation", cli_rollback },
+	{ "down", "[IFACE]", "detach from one interface, or from all", cli_down },
+	{ "show", "[-j]", "what runs", cli_show },
+	{ "stats", "[IFACE] [-j] [--watch SECONDS]", "counters by verdict, reason, rule and set", cli_stats },
+	{ "explain", "POLICY|IFACE PACKET… [-j] [--interface NAME]", "the way of one packet, and why", cli_explain },
+	{ "replay", "POLICY PCAP [-j] [--interface NAME]", "judge every packet of a capture", cli_replay },
+	{ "bench", "POLICY [-j] [--interface NAME]", "nanoseconds per packet beside an empty program", cli_bench },
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void print_help(FILE *out)
+{
+	fprintf(out, "usage: sluice [-n NETNS] VERB …\n\n");
+	for (size_t i = 0; i < VERBS; i++)
+		fprintf(out, "  %-9s %s\n  %-9s   %s\n", verbs[i].name, verbs[i].arguments, "", verbs[i].summary);
+	fprintf(out, "\n  -n NETNS   work in this network namespace (as ip -n)\n"
+		     "  -h         this help          -V   version\n"
+		     "\nmanual: sluice(1), sluice-policy(5)\n");
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < VERBS; i++) {
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+int cli_usage(const char *name)
+{
+	const struct verb *verb = find_verb(name);
+
+	fprintf(stderr, "usage: sluice %s %s\n", verb->name, verb->arguments);
+	return STATUS_USAGE;
+}
+
+static int unknown_verb(const char *word)
+{
+	const char *names[VERBS];
+	const char *near;
+
+	for (size_t i = 0; i < VERBS; i++)
+		names[i] = verbs[i].name;
+	near = nearest(word, names, VERBS);
+	fprintf(stderr, "sluice: there is no verb \"%s\"\n", word);
+	if (near)
+		fprintf(stderr, "did you mean \"%s\"?\n", near);
+	else
+		fprintf(stderr, "\"sluice -h\" lists the verbs\n");
+	return STATUS_USAGE;
+}
+
+/* Enters the network namespace only: "ip netns exec" would hide /sys/fs/bpf behind a mount namespace of its own. */
+static int enter_netns(const char *name)
+{
+	CLEANUP_FREE char *path = strchr(name, '/') ? xstrdup(name) : xasprintf("/run/netns/%s", name);
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNET)) {
+		fprintf(stderr, "sluice: cannot enter the network namespace \"%s\": %s\n", name, strerror(errno));
+		return STATUS_FAILED;
+	}
+	return STATUS_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	const struct verb *verb;
+	int option;
+
+	/* The '+' stops at the verb: what follows is the verb's own. */
+	while ((option = getopt(argc, argv, "+n:hV")) != -1) {
+		switch (option) {
+		case 'n':
+			if (enter_netns(optarg))
+				return STATUS_FAILED;
+			break;
+		case 'h':
+			print_help(stdout);
+			return STATUS_DONE;
+		case 'V':
+			printf("sluice %s\n", SLUICE_VERSION);
+			return STATUS_DONE;
+		default:
+			print_help(stderr);
+			return STATUS_USAGE;
+		}
+	}
+	if (optind == argc) {
+		print_help(stderr);
+		return STATUS_USAGE;
+	}
+	verb = find_verb(argv[optind]);
+	if (!verb)
+		return unknown_verb(argv[optind]);
+	argc -= optind;
+	argv += optind;
+	optind = 0; /* getopt starts afresh */
+	return verb->run(argc, argv);
+}

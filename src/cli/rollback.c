@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <getopt.h>
+
+#include "cli/change.h"
+#include "cli/cli.h"
+
+int cli_rollback(int argc, char **argv)
+{
+	struct change change;
+	struct error error;
+
+	if (getopt(argc, argv, "") != -1 || argc != optind)
+		return cli_usage(argv[0]);
+	if (generation_rollback(&change, &error))
+		return cli_failed(&error);
+	change_print(&change);
+	change_free(&change);
+	return STATUS_DONE;
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <getopt.h>
+#include <jansson.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "datapath/attach.h"
+#include "datapath/inspect.h"
+#include "datapath/running.h"
+
+#define TIME_TEXT_MAX 32
+
+static const char *time_text(int64_t seconds, char *text)
+{
+	time_t time = seconds;
+	struct tm parts;
+
+	strftime(text, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&time, &parts));
+	return text;
+}
+
+static json_t *attachment_json(const struct running *running, const struct attachment *attachment)
+{
+	const struct generation *generation = running_generation(running, attachment->generation);
+	const struct described_interface *interface =
+		generation ? described_interface(&generation->description, attachment->interface) : NULL;
+	json_t *json = json_pack("{s:s, s:i, s:i, s:i}", "interface", attachment->interface, "ifindex",
+				 (int)attachment->ifindex, "link", (int)attachment->link_id, "generation",
+				 (int)attachment->generation);
+	struct inspection inspection;
+
+	if (interface)
+		json_object_set_new(json, "mode", json_string(mode_name(interface->mode)));
+	if (inspect_program(attachment->program_id, &inspection))
+		return json;
+	json_object_set_new(json, "program",
+			    json_pack("{s:i, s:s, s:s, s:i, s:i, s:i}", "id", (int)attachment->program_id, "name",
+				      inspection.name, "tag", inspection.tag, "verified_instructions",
+				      (int)inspection.verified, "translated_bytes", (int)inspection.translated,
+				      "machine_code_bytes", (int)inspection.machine_code));
+	json_object_set_new(json, "map_bytes", json_integer(inspection.map_bytes));
+	return json;
+}
+
+static json_t *generation_json(const struct generation *generation)
+{
+	char text[TIME_TEXT_MAX];
+	json_t *sets = json_object();
+
+	for (size_t i = 0; i < generation->description.set_count; i++)
+		json_object_set_new(sets, generation->description.sets[i].name,
+				    json_integer(generation->description.sets[i].prefixes));
+	return json_pack("{s:i, s:s, s:s, s:o, s:s}", "number", (int)generation->number, "path",
+			 generation->description.path, "applied", time_text(generation->description.applied, text),
+			 "sets", sets, "policy", generation->description.policy);
+}
+
+static json_t *collect(const struct running *running)
+{
+	json_t *interfaces = json_array();
+	json_t *json = json_pack("{s:o}", "interfaces", interfaces);
+
+	for (size_t i = 0; i < running->attachment_count; i++)
+		json_array_append_new(interfaces, attachment_json(running, &running->attachments[i]));
+	if (running->current)
+		json_object_set_new(json, "current", generation_json(running->current));
+	if (running->previous)
+		json_object_set_new(json, "previous", generation_json(running->previous));
+	return json;
+}
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	return json_string_value(json_object_get(json, key));
+}
+
+static long long number_of(const json_t *json, const char *key)
+{
+	return json_integer_value(json_object_get(json, key));
+}
+
+static void print_interface(const json_t *interface)
+{
+	const json_t *program = json_object_get(interface, "program");
+
+	printf("%s", text_of(interface, "interface"));
+	if (!number_of(interface, "ifindex")) {
+		printf("  the interface is gone; the next apply or down cleans up\n");
+		return;
+	}
+	printf("  %s  generation %lld\n", text_of(interface, "mode") ? text_of(interface, "mode") : "foreign program",
+	       number_of(interface, "generation"));
+	if (program)
+		printf("  program id %lld  name %s  tag %s  link id %lld\n"
+		       "  %lld instructions verified, %lld bytes of machine code, %lld KiB of maps\n",
+		       number_of(program, "id"), text_of(program, "name"), text_of(program, "tag"),
+		       number_of(interface, "link"), number_of(program, "verified_instructions"),
+		       number_of(program, "machine_code_bytes"), number_of(interface, "map_bytes") / 1024);
+}
+
+static void print_generation(const char *title, const json_t *generation)
+{
+	const char *name;
+	json_t *size;
+
+	if (!generation)
+		return;
+	printf("%s generation %lld  %s  applied %s\n", title, number_of(generation, "number"),
+	       text_of(generation, "path"), text_of(generation, "applied"));
+	json_object_foreach(json_object_get(generation, "sets"), name, size)
+		printf("  set %s  %lld prefixes\n", name, (long long)json_integer_value(size));
+}
+
+int cli_show(int argc, char **argv)
+{
+	struct running running;
+	struct pins pins;
+	struct error error;
+	bool as_json = false;
+	json_t *json;
+	size_t index;
+	json_t *interface;
+	int option, err;
+
+	while ((option = getopt(argc, argv, "j")) != -1) {
+		if (option != 'j')
+			return cli_usage(argv[0]);
+		as_json = true;
+	}
+	if (argc != optind)
+		return cli_usage(argv[0]);
+	if (pins_open(READ, &pins, &error))
+		return cli_failed(&error);
+	err = running_read(&pins, &running, &error);
+	pins_close(&pins);
+	if (err)
+		return cli_failed(&error);
+
+	json = collect(&running);
+	if (as_json) {
+		json_dumpf(json, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		json_array_foreach(json_object_get(json, "interfaces"), index, interface)
+			print_interface(interface);
+		if (!running.attachment_count)
+			printf("nothing of Sluice runs here\n");
+		print_generation("current ", json_object_get(json, "current"));
+		print_generation("previous", json_object_get(json, "previous"));
+	}
+	json_decref(json);
+	running_free(&running);
+	return STATUS_DONE;
+}

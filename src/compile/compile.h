@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From a checked policy to what the kernel gets for one interface: configuration, tables, rules. Pure: no system call,
+ * the same input always gives the same output.
+ */
+#ifndef SLUICE_COMPILE_COMPILE_H
+#define SLUICE_COMPILE_COMPILE_H
+
+#include <stdint.h>
+
+#include "policy/policy.h"
+#include "sluice/config.h"
+#include "sluice/prefix.h"
+
+/* One entry of a prefix table. `value` is an index into compiled.rules, or PREFIX_EXCEPT. */
+struct entry {
+	struct prefix prefix;
+	uint32_t value;
+};
+
+/* Sorted by prefix_compare, each prefix once. The longest entry that covers an address has the answer for it. */
+struct prefix_table {
+	struct entry *entries;
+	size_t count, capacity;
+};
+
+/* The tables of bpf/block.h, in the order of their names. */
+enum table {
+	TABLE_BLOCK_SOURCE4,
+	TABLE_BLOCK_SOURCE6,
+	TABLE_BLOCK_DEST4,
+	TABLE_BLOCK_DEST6,
+	TABLE_COUNT,
+};
+
+/* What can decide a packet and is counted on its own: one target of one statement. */
+struct rule {
+	char *text;	       /* canonical: "from @bogons"; the same text keeps its counters over a change */
+	struct location where; /* of the statement; borrowed from the policy */
+	const char *set;       /* name of its set, NULL for prefixes written in the rule; borrowed from the policy */
+};
+
+struct compiled {
+	const struct interface *interface;
+	struct config config;
+	struct prefix_table tables[TABLE_COUNT];
+	struct rule *rules;
+	size_t rule_count, rule_capacity;
+};
+
+/* Name of the map, as in bpf/block.h. */
+const char *table_name(enum table table);
+
+/* The policy has to stay while the result is used. Returns 0, or -EINVAL with `error` set (more rules than
+ * RULES_MAX). Free with compiled_free, also after an error. */
+int compile(const struct interface *interface, struct compiled *out, struct error *error);
+void compiled_free(struct compiled *compiled);
+
+#endif

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "datapath/describe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "datapath/digest.h"
+#include "datapath/program.h"
+
+static char *canonical(const struct policy *policy)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	policy_print(out, policy);
+	fclose(out);
+	return text;
+}
+
+/* Of a set's prefixes in the order of the file: a reordered list counts as a changed one. */
+static void digest_set(const struct set *set, char *text)
+{
+	struct digest *digest = digest_start();
+
+	digest_add(digest, set->prefixes.items, set->prefixes.count * sizeof(*set->prefixes.items));
+	digest_finish(digest, text);
+}
+
+struct description describe(const struct policy *policy, unsigned generation, int64_t applied)
+{
+	char *path = realpath(policy->path, NULL);
+	struct description description = {
+		.generation = generation,
+		.applied = applied,
+		.path = path ? path : xstrdup(policy->path),
+		.policy = canonical(policy),
+		.interfaces = xcalloc(policy->interface_count, sizeof(*description.interfaces)),
+		.interface_count = policy->interface_count,
+		.sets = xcalloc(policy->set_count, sizeof(*description.sets)),
+		.set_count = policy->set_count,
+	};
+
+	program_object_digest(description.object);
+	for (size_t i = 0; i < policy->set_count; i++) {
+		description.sets[i].name = xstrdup(policy->sets[i]->name);
+		description.sets[i].prefixes = policy->sets[i]->prefixes.count;
+		digest_set(policy->sets[i], description.sets[i].digest);
+	}
+	return description;
+}
+
+void describe_interface(struct description *description, size_t index, const struct compiled *compiled)
+{
+	struct described_interface *interface = &description->interfaces[index];
+
+	interface->name = xstrdup(compiled->interface->name);
+	interface->mode = compiled->interface->mode;
+	interface->rules = xcalloc(compiled->rule_count, sizeof(*interface->rules));
+	interface->rule_count = compiled->rule_count;
+	program_digest(compiled, interface->digest);
+	for (size_t i = 0; i < compiled->rule_count; i++) {
+		const struct rule *rule = &compiled->rules[i];
+
+		interface->rules[i] = (struct described_rule){
+			.text = xstrdup(rule->text),
+			.file = xstrdup(rule->where.file),
+			.line = rule->where.line,
+			.set = rule->set ? xstrdup(rule->set) : NULL,
+		};
+	}
+}
+
+void describe_slots(struct description *description, size_t index, const uint32_t *slots)
+{
+	struct described_interface *interface = &description->interfaces[index];
+
+	for (size_t i = 0; i < interface->rule_count; i++)
+		interface->rules[i].slot = slots[i];
+}

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "datapath/generation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "base/memory.h"
+#include "compile/compile.h"
+#include "datapath/describe.h"
+#include "datapath/pins.h"
+#include "datapath/program.h"
+#include "datapath/running.h"
+#include "datapath/slots.h"
+#include "datapath/state.h"
+#include "datapath/swap.h"
+
+void change_free(struct change *change)
+{
+	description_free(&change->before);
+	description_free(&change->after);
+}
+
+/* One interface of a generation that is being made. */
+struct making {
+	struct compiled compiled;
+	struct program program;
+	uint32_t *slots;
+};
+
+static void making_free(struct making *making, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		compiled_free(&making[i].compiled);
+		program_close(&making[i].program);
+		free(making[i].slots);
+	}
+	free(making);
+}
+
+/* Removes what a change that was cut off left behind: a generation that never came to run, or else its temporary name. */
+static int finish_cut_off(const struct pins *pins, struct error *error)
+{
+	char path[PATH_MAX], name[PATH_MAX];
+	struct running running;
+	unsigned number = 0;
+	int err = running_read(pins, &running, error);
+
+	if (err)
+		return err;
+	if (running.current && running.current->pending)
+		number = running.current->number;
+	running_free(&running);
+	pins_path(pins, path, "generations/" GENERATION_NEW);
+	if (number && rename(path, pins_path(pins, name, "generations/%u", number)))
+		return error_set(error, errno, "cannot rename %s: %s", path, strerror(errno));
+	if (!number)
+		pins_remove(path);
+	return 0;
+}
+
+/* Opens the pins for a change and reads what runs. Returns 0, or a negative errno with nothing open. */
+static int begin(struct pins *pins, struct running *running, struct error *error)
+{
+	int err = pins_open(WRITE, pins, error);
+
+	if (err)
+		return err;
+	err = finish_cut_off(pins, error);
+	if (!err)
+		err = running_read(pins, running, error);
+	if (err)
+		pins_close(pins);
+	return err;
+}
+
+/* Moves the description out of what was read, to outlive it. */
+static struct description take_description(struct running *running, const struct generation *generation)
+{
+	struct description taken = { 0 };
+
+	for (size_t i = 0; i < running->generation_count; i++) {
+		if (&running->generations[i] != generation)
+			continue;
+		taken = running->generations[i].description;
+		running->generations[i].description = (struct description){ 0 };
+	}
+	return taken;
+}
+
+static unsigned next_number(const struct running *running)
+{
+	unsigned number = 0;
+
+	for (size_t i = 0; i < running->generation_count; i++) {
+		if (running->generations[i].number > number)
+			number = running->generations[i].number;
+	}
+	return number + 1;
+}
+
+static bool is_kept(unsigned number, const struct description *const kept[2])
+{
+	return (kept[0] && kept[0]->generation == number) || (kept[1] && kept[1]->generation == number);
+}
+
+static bool is_named(const char *interface, const struct description *const kept[2])
+{
+	return (kept[0] && described_interface(kept[0], interface)) ||
+	       (kept[1] && described_interface(kept[1], interface));
+}
+
+/* Removes all generations but these two (NULL: none), and the state of interfaces that neither of them names. */
+static void forget_others(struct pins *pins, const struct description *current, const struct description *previous)
+{
+	const struct description *const kept[2] = { current, previous };
+	char path[PATH_MAX], interface[IF_NAMESIZE];
+	char **names;
+
+	if (!current && !previous) {
+		pins_remove_all(pins);
+		return;
+	}
+	names = pins_names(pins_path(pins, path, "generations"));
+	for (size_t i = 0; names[i]; i++) {
+		if (!is_kept(strtoul(names[i], NULL, 10), kept))
+			pins_remove(pins_path(pins, path, "generations/%s", names[i]));
+	}
+	pins_free_names(names);
+	names = pins_names(pins_path(pins, path, "state"));
+	for (size_t i = 0; names[i]; i++) {
+		if (!is_named(interface_of_pin(names[i], interface), kept))
+			pins_remove(pins_path(pins, path, "state/%s", names[i]));
+	}
+	pins_free_names(names);
+}
+
+/* True when the newly compiled policy is, to the byte, what runs on every interface it names and on no other. */
+static bool runs_already(const struct running *running, const struct description *wanted)
+{
+	const struct generation *current = running->current;
+	const struct description *there;
+
+	if (!current || running->attachment_count != wanted->interface_count)
+		return false;
+	there = &current->description;
+	if (strcmp(there->object, wanted->object) || there->interface_count != wanted->interface_count ||
+	    strcmp(there->path, wanted->path) || strcmp(there->policy, wanted->policy))
+		return false;
+	for (size_t i = 0; i < wanted->interface_count; i++) {
+		const struct described_interface *interface = &wanted->interfaces[i];
+		const struct described_interface *match = described_interface(there, interface->name);
+		const struct attachment *attachment = running_attachment(running, interface->name);
+
+		if (!match || strcmp(match->digest, interface->digest) || !attachment ||
+		    attachment->generation != current->number ||
+		    attachment->ifindex != if_nametoindex(interface->name))
+			return false;
+	}
+	return true;
+}
+
+static int load_one(const struct pins *pins, const struct running *running, const struct interface *interface,
+		    struct making *making, struct error *error)
+{
+	struct state state;
+	struct load load;
+	int err = state_open(pins, interface->name, &state, error);
+
+	if (err)
+		return err;
+	making->slots = slots_assign(running, &making->compiled);
+	for (size_t i = 0; i < making->compiled.rule_count && !err; i++) {
+		if (!slots_in_use(running, interface->name, making->slots[i]))
+			err = state_clear_rule(&state, making->slots[i], error);
+	}
+	load = (struct load){
+		.slots = making->slots,
+		.counters = state.counters,
+		.rules = state.rules,
+		.offload = interface->mode == MODE_OFFLOAD ? if_nametoindex(interface->name) : 0,
+	};
+	if (!err)
+		err = program_load(&making->compiled, &load, &making->program, error);
+	state_close(&state);
+	return err;
+}
+
+static int pin_one(const struct pins *pins, const struct interface *interface, const struct making *making,
+		   struct error *error)
+{
+	char name[IF_NAMESIZE], path[PATH_MAX];
+
+	pins_path(pins, path, "generations/" GENERATION_NEW "/interfaces/%s", pin_of_interface(interface->name, name));
+	if (bpf_obj_pin(making->program.fd, path))
+		return error_set(error, errno, "cannot pin %s: %s", path, strerror(errno));
+	return state_pin(pins, interface->name, &making->program, error);
+}
+
+/* Loads and pins a whole generation; nothing of it is attached yet. */
+static int make(const struct pins *pins, const struct running *running, const struct policy *policy,
+		struct making *making, struct error *error)
+{
+	char path[PATH_MAX];
+	int err = 0;
+
+	for (size_t i = 0; i < policy->interface_count && !err; i++)
+		err = load_one(pins, running, &policy->interfaces[i], &making[i], error);
+	if (err)
+		return err;
+	err = pins_make_folder(pins_path(pins, path, "generations/" GENERATION_NEW "/interfaces"));
+	if (err)
+		return error_set(error, -err, "cannot make %s: %s", path, strerror(-err));
+	for (size_t i = 0; i < policy->interface_count && !err; i++)
+		err = pin_one(pins, &policy->interfaces[i], &making[i], error);
+	return err;
+}
+
+/* Attaches a made generation and gives it its number. */
+static int enact(const struct pins *pins, const struct running *running, struct placement *placements, size_t count,
+		 const struct description *description, struct error *error)
+{
+	char path[PATH_MAX], name[PATH_MAX];
+	int err;
+
+	err = description_pin(description, pins_path(pins, path, "generations/" GENERATION_NEW "/description"), error);
+	if (!err)
+		err = swap(pins, running, placements, count, error);
+	if (err)
+		return err;
+	pins_path(pins, path, "generations/" GENERATION_NEW);
+	pins_path(pins, name, "generations/%u", description->generation);
+	rename(path, name); /* should it fail: it runs all the same, and the next change finds it and gives it its name */
+	return 0;
+}
+
+static const struct description *described(const struct generation *generation)
+{
+	return generation ? &generation->description : NULL;
+}
+
+static int apply(struct pins *pins, const struct running *running, const struct policy *policy,
+		 struct making *making, struct change *change, struct error *error)
+{
+	size_t count = policy->interface_count;
+	CLEANUP_FREE struct placement *placements = xcalloc(count, sizeof(*placements));
+	char path[PATH_MAX];
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++) {
+		err = compile(&policy->interfaces[i], &making[i].compiled, error);
+		placements[i] = (struct placement){
+			.interface = policy->interfaces[i].name,
+			.where = policy->interfaces[i].where,
+			.mode = policy->interfaces[i].mode,
+		};
+	}
+	if (!err)
+		err = swap_check(running, placements, count, error);
+	if (err)
+		return err;
+	change->after = describe(policy, next_number(running), time(NULL));
+	for (size_t i = 0; i < count; i++)
+		describe_interface(&change->after, i, &making[i].compiled);
+	if (runs_already(running, &change->after)) {
+		change->unchanged = true;
+		return 0;
+	}
+
+	err = make(pins, running, policy, making, error);
+	for (size_t i = 0; i < count && !err; i++) {
+		describe_slots(&change->after, i, making[i].slots);
+		placements[i].program = making[i].program.fd;
+	}
+	if (!err)
+		err = enact(pins, running, placements, count, &change->after, error);
+	if (err) {
+		pins_remove(pins_path(pins, path, "generations/" GENERATION_NEW));
+		forget_others(pins, described(running->current), described(running->previous));
+	} else {
+		forget_others(pins, &change->after, described(running->current));
+	}
+	return err;
+}
+
+int generation_apply(const struct policy *policy, struct change *change, struct error *error)
+{
+	struct making *making = xcalloc(policy->interface_count, sizeof(*making));
+	struct change result = { 0 };
+	struct running running;
+	struct pins pins;
+	int err = begin(&pins, &running, error);
+
+	if (!err) {
+		err = apply(&pins, &running, policy, making, &result, error);
+		result.before = take_description(&running, running.current);
+		running_free(&running);
+		pins_close(&pins);
+	}
+	making_free(making, policy->interface_count);
+	if (err)
+		change_free(&result);
+	else
+		*change = result;
+	return err;
+}
+
+static int go_back(const struct pins *pins, const struct running *running, struct error *error)
+{
+	const struct generation *to = running->previous;
+	CLEANUP_FREE struct placement *placements = NULL;
+	size_t count;
+	int err;
+
+	if (!running->current || !to) {
+		error_set(error, ENOENT, "there is no previous generation to go back to");
+		error_hint(error, running->current ? "generation %u is the only one" : "nothing is applied",
+			   running->current ? running->current->number : 0);
+		return -ENOENT;
+	}
+	count = to->description.interface_count;
+	placements = xcalloc(count, sizeof(*placements));
+	for (size_t i = 0; i < count; i++) {
+		placements[i] = (struct placement){
+			.interface = to->description.interfaces[i].name,
+			.mode = to->description.interfaces[i].mode,
+			.program = bpf_prog_get_fd_by_id(to->program_ids[i]),
+		};
+	}
+	err = swap_check(running, placements, count, error);
+	if (!err)
+		err = swap(pins, running, placements, count, error);
+	for (size_t i = 0; i < count; i++)
+		cleanup_close(&placements[i].program);
+	return err;
+}
+
+int generation_rollback(struct change *change, struct error *error)
+{
+	struct running running;
+	struct pins pins;
+	int err = begin(&pins, &running, error);
+
+	if (err)
+		return err;
+	err = go_back(&pins, &running, error);
+	if (!err) {
+		*change = (struct change){ 0 };
+		change->before = take_description(&running, running.current);
+		change->after = take_description(&running, running.previous);
+	} else if (!running.current && !running.previous) {
+		pins_remove_all(&pins);
+	}
+	running_free(&running);
+	pins_close(&pins);
+	return err;
+}
+
+int generation_down(const char *interface, size_t *detached, struct error *error)
+{
+	struct running running;
+	struct pins pins;
+	size_t count = 0;
+	int err = begin(&pins, &running, error);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < running.attachment_count; i++) {
+		if (interface && strcmp(running.attachments[i].interface, interface))
+			continue;
+		swap_release(&pins, &running.attachments[i]);
+		count++;
+	}
+	if (count == running.attachment_count)
+		pins_remove_all(&pins);
+	if (!count && interface)
+		err = error_set(error, ENOENT, "nothing of Sluice runs on %s", interface);
+	else if (!count)
+		err = error_set(error, ENOENT, "nothing of Sluice runs here");
+	else
+		*detached = count;
+	running_free(&running);
+	pins_close(&pins);
+	return err;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Changes to what runs: make before break, the old program judges every packet until the new one is whole, and a step
+ * that fails leaves everything as it was.
+ */
+#ifndef SLUICE_DATAPATH_GENERATION_H
+#define SLUICE_DATAPATH_GENERATION_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "datapath/description.h"
+#include "policy/policy.h"
+
+/* What a change changed. Both descriptions are to be freed with change_free; generation 0 stands for nothing. */
+struct change {
+	bool unchanged; /* what runs matched already */
+	struct description before, after;
+};
+
+void change_free(struct change *change);
+
+/* Makes what runs match the policy: interfaces it names get its program, interfaces it does not name are let go. Returns
+ * 0 with `change` set, or a negative errno with `error` set and what ran still running. */
+int generation_apply(const struct policy *policy, struct change *change, struct error *error);
+
+/* Goes to the previous generation; the one that ran becomes the previous. -ENOENT when there is none. */
+int generation_rollback(struct change *change, struct error *error);
+
+/* Detaches one interface, or all with `interface` NULL. When nothing is attached any more, nothing stays pinned, and the
+ * counters are gone. -ENOENT when the named interface, or any, is not attached. `*detached` counts. */
+int generation_down(const char *interface, size_t *detached, struct error *error);
+
+#endif

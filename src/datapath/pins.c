@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "datapath/pins.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <linux/magic.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+#define BPFFS "/sys/fs/bpf"
+#define LOCK_TRIES 100 /* each means that someone removed ROOT between our open and our lock */
+
+static bool is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+/* A mount made in a namespace of its own goes away with its last process, and every pin in it. */
+static bool mount_namespace_is_private(void)
+{
+	struct stat own, init;
+
+	return !stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &init) && own.st_ino != init.st_ino;
+}
+
+static int mount_bpffs(const char *root, struct error *error)
+{
+	CLEANUP_FREE char *parent = xstrdup(root);
+	char *slash = strrchr(parent, '/');
+
+	if (slash && slash != parent)
+		*slash = '\0';
+	if (is_bpffs(parent))
+		return 0;
+	if (strcmp(parent, BPFFS)) {
+		error_set(error, EINVAL, "%s: %s is no BPF file system", root, parent);
+		error_hint(error, "SLUICE_BPFFS has to name a folder right below one");
+		return -EINVAL;
+	}
+	if (mount_namespace_is_private()) {
+		error_set(error, EINVAL, "no BPF file system at " BPFFS " in this mount namespace");
+		error_hint(error, "pins made here would be lost with it (\"ip netns exec\" makes such a one); use: "
+				  "sluice -n NETNS …");
+		return -EINVAL;
+	}
+	if (mount("bpf", BPFFS, "bpf", 0, "mode=0700")) {
+		error_set(error, errno, "cannot mount the BPF file system at " BPFFS ": %s", strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+static int netns_cookie(uint64_t *cookie, struct error *error)
+{
+	CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(*cookie);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size))
+		return error_set(error, errno, "cannot tell which network namespace this is: %s", strerror(errno));
+	return 0;
+}
+
+/* Locks ROOT itself. It may have been removed while we waited, by the last `down`: then there is another by now. */
+static int lock_root(struct pins *pins, enum access access, struct error *error)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		struct stat held, there;
+		int fd, err;
+
+		if (access == WRITE && mkdir(pins->root, 0700) && errno != EEXIST)
+			return error_set(error, errno, "cannot make %s: %s", pins->root, strerror(errno));
+		fd = open(pins->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT && access == READ)
+			return 0;
+		if (fd < 0 && errno == ENOENT)
+			continue;
+		if (fd < 0)
+			return error_set(error, errno, "cannot open %s: %s", pins->root, strerror(errno));
+		do
+			err = flock(fd, access == WRITE ? LOCK_EX : LOCK_SH) ? errno : 0;
+		while (err == EINTR);
+		if (err) {
+			close(fd);
+			return error_set(error, err, "cannot lock %s: %s", pins->root, strerror(err));
+		}
+		if (!fstat(fd, &held) && !stat(pins->root, &there) && held.st_ino == there.st_ino) {
+			pins->lock = fd;
+			return 0;
+		}
+		close(fd);
+	}
+	return error_set(error, EBUSY, "%s comes and goes; another program removes it", pins->root);
+}
+
+int pins_open(enum access access, struct pins *pins, struct error *error)
+{
+	const char *override = getenv("SLUICE_BPFFS");
+	uint64_t cookie;
+	int err;
+
+	*pins = (struct pins){ .lock = -1 };
+	snprintf(pins->root, sizeof(pins->root), "%s", override && *override ? override : BPFFS "/sluice");
+	err = netns_cookie(&cookie, error);
+	if (err)
+		return err;
+	if (snprintf(pins->netns, sizeof(pins->netns), "%s/%llu", pins->root, (unsigned long long)cookie) >=
+	    (int)sizeof(pins->netns))
+		return error_set(error, ENAMETOOLONG, "SLUICE_BPFFS is too long");
+	if (access == WRITE) {
+		if (geteuid() != 0)
+			return error_set(error, EPERM, "changing the data path needs root");
+		err = mount_bpffs(pins->root, error);
+		if (err)
+			return err;
+	}
+	return lock_root(pins, access, error);
+}
+
+void pins_close(struct pins *pins)
+{
+	if (pins->lock >= 0)
+		close(pins->lock);
+	pins->lock = -1;
+}
+
+const char *pins_path(const struct pins *pins, char *path, const char *format, ...)
+{
+	int used = snprintf(path, PATH_MAX, "%s/", pins->netns);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(path + used, PATH_MAX - used, format, arguments);
+	va_end(arguments);
+	return path;
+}
+
+static const char *translate(const char *in, char *out, char from, char to)
+{
+	snprintf(out, IF_NAMESIZE, "%s", in);
+	for (char *c = out; *c; c++) {
+		if (*c == from)
+			*c = to;
+	}
+	return out;
+}
+
+const char *pin_of_interface(const char *name, char *out)
+{
+	return translate(name, out, '.', ':');
+}
+
+const char *interface_of_pin(const char *pin, char *out)
+{
+	return translate(pin, out, ':', '.');
+}
+
+int pins_make_folder(const char *path)
+{
+	char part[PATH_MAX];
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(part, 0700) && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(part, 0700) && errno != EEXIST ? -errno : 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	return remove(path) && errno != ENOENT ? -1 : 0;
+}
+
+void pins_remove(const char *path)
+{
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+void pins_remove_all(struct pins *pins)
+{
+	pins_remove(pins->netns);
+	rmdir(pins->root); /* refused while another network namespace has something in it */
+}
+
+static int by_version(const struct dirent **a, const struct dirent **b)
+{
+	return strverscmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_name(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+char **pins_names(const char *path)
+{
+	struct dirent **entries = NULL;
+	int count = scandir(path, &entries, is_name, by_version);
+	char **names;
+
+	if (count < 0)
+		count = 0;
+	names = xcalloc(count + 1, sizeof(*names));
+	for (int i = 0; i < count; i++) {
+		names[i] = xstrdup(entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return names;
+}
+
+void pins_free_names(char **names)
+{
+	for (size_t i = 0; names && names[i]; i++)
+		free(names[i]);
+	free(names);
+}

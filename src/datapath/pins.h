@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where things are pinned, so that they live on without a process:
+ *
+ *   ROOT/NETNS/links/IFACE                            the attachment; its program is what runs
+ *   ROOT/NETNS/state/IFACE/{counters,rules}           what outlives a generation
+ *   ROOT/NETNS/generations/N/description              see description.h
+ *   ROOT/NETNS/generations/N/interfaces/IFACE         the program
+ *
+ * A generation is called "new" while it is being made and becomes N when its programs have been attached.
+ *
+ * ROOT is /sys/fs/bpf/sluice or $SLUICE_BPFFS. NETNS is the cookie of the network namespace, which the kernel never gives
+ * twice. bpffs refuses dots, so IFACE has ':' for each '.': no interface has a ':' in its name.
+ */
+#ifndef SLUICE_DATAPATH_PINS_H
+#define SLUICE_DATAPATH_PINS_H
+
+#include <limits.h>
+#include <net/if.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct pins {
+	char root[PATH_MAX];
+	char netns[PATH_MAX]; /* ROOT/NETNS */
+	int lock;	      /* descriptor of ROOT, -1 while nothing is pinned and nothing is to be */
+};
+
+enum access {
+	READ,  /* many at a time; finds nothing when nothing is pinned */
+	WRITE, /* one at a time; mounts bpffs and makes the folders */
+};
+
+/* Finds ROOT for the network namespace of the caller and takes the lock, waiting for whoever holds it. Returns 0, or a
+ * negative errno with `error` set. Release with pins_close. */
+int pins_open(enum access access, struct pins *pins, struct error *error);
+void pins_close(struct pins *pins);
+
+/* A path below ROOT/NETNS in a buffer of the caller's, PATH_MAX long; returns it. */
+const char *pins_path(const struct pins *pins, char *path, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The file name of an interface and the other way round; `name` and `out` have IF_NAMESIZE bytes. Returns `out`. */
+const char *pin_of_interface(const char *name, char *out);
+const char *interface_of_pin(const char *pin, char *out);
+
+/* Makes a folder and those above it. Returns 0 or a negative errno. */
+int pins_make_folder(const char *path);
+
+/* Removes a pin or a folder with all that is in it; what is not there is removed already. */
+void pins_remove(const char *path);
+
+/* Removes ROOT/NETNS, and ROOT when nothing of another namespace is in it. */
+void pins_remove_all(struct pins *pins);
+
+/* Names in a folder, sorted; NULL-terminated, none when there is no folder. Free with pins_free_names. */
+char **pins_names(const char *path);
+void pins_free_names(char **names);
+
+#endif

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "datapath/program.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/memory.h"
+#include "datapath/digest.h"
+#include "datapath/log.h"
+#include "sluice.skel.h"
+#include "sluice/counter.h"
+
+#define BATCH 4096 /* entries handed over in one system call */
+
+static int refused(struct error *error, int err, const char *what)
+{
+	error_set(error, -err, "%s: %s", what, strerror(-err));
+	if (err == -EPERM && geteuid() != 0)
+		error_hint(error, "this needs root (CAP_BPF and CAP_NET_ADMIN)");
+	log_hint(error);
+	return err;
+}
+
+static struct bpf_map *table_map(struct sluice_bpf *skeleton, enum table table)
+{
+	return bpf_object__find_map_by_name(skeleton->obj, table_name(table));
+}
+
+static int open_skeleton(const struct config *config, bool record, struct program *out, struct error *error)
+{
+	log_start();
+	out->skeleton = sluice_bpf__open();
+	if (!out->skeleton)
+		return refused(error, -errno, "cannot open the BPF object");
+	memcpy((void *)&out->skeleton->rodata->config, config, sizeof(*config));
+	out->skeleton->rodata->config.record = record;
+	bpf_map__set_autocreate(out->skeleton->maps.record, record);
+	return 0;
+}
+
+static int load_skeleton(struct program *out, struct error *error)
+{
+	int err = sluice_bpf__load(out->skeleton);
+
+	if (err)
+		return refused(error, err, "the kernel refused the program");
+	out->fd = bpf_program__fd(out->skeleton->progs.sluice);
+	return 0;
+}
+
+static int reuse(struct bpf_map *map, int fd, struct error *error)
+{
+	int err = fd < 0 ? 0 : bpf_map__reuse_fd(map, fd);
+
+	return err ? refused(error, err, "cannot reuse a map") : 0;
+}
+
+/* One key in a batch of them: the two families' keys differ in size. */
+static void write_key(void *keys, size_t index, const struct prefix *prefix)
+{
+	struct prefix_key4 *key4 = (struct prefix_key4 *)keys + index;
+	struct prefix_key6 *key6 = (struct prefix_key6 *)keys + index;
+
+	if (prefix->version == 4) {
+		key4->length = prefix->length;
+		memcpy(key4->address, prefix->address, sizeof(key4->address));
+	} else {
+		key6->length = prefix->length;
+		memcpy(key6->address, prefix->address, sizeof(key6->address));
+	}
+}
+
+static int fill_table(int fd, const struct prefix_table *table, const uint32_t *slots, struct error *error)
+{
+	CLEANUP_FREE void *keys = xcalloc(BATCH, sizeof(struct prefix_key6));
+	CLEANUP_FREE uint32_t *values = xcalloc(BATCH, sizeof(*values));
+
+	for (size_t done = 0; done < table->count;) {
+		uint32_t count = table->count - done < BATCH ? table->count - done : BATCH;
+
+		for (uint32_t i = 0; i < count; i++) {
+			const struct entry *entry = &table->entries[done + i];
+			bool is_rule = entry->value < PREFIX_EXCEPT;
+
+			write_key(keys, i, &entry->prefix);
+			values[i] = is_rule && slots ? slots[entry->value] : entry->value;
+		}
+		if (bpf_map_update_batch(fd, keys, values, &count, NULL))
+			return refused(error, -errno, "cannot fill a prefix table");
+		done += count;
+	}
+	return 0;
+}
+
+/* A program for a network card's own processor is loaded for that card, and so are its maps. */
+static void set_offload(struct sluice_bpf *skeleton, unsigned ifindex)
+{
+	struct bpf_map *map;
+
+	bpf_program__set_ifindex(skeleton->progs.sluice, ifindex);
+	bpf_object__for_each_map(map, skeleton->obj)
+		bpf_map__set_ifindex(map, ifindex);
+}
+
+static int load(const struct compiled *compiled, const struct load *how, struct program *out, struct error *error)
+{
+	int err = open_skeleton(&compiled->config, how->record, out, error);
+
+	if (!err && how->offload)
+		set_offload(out->skeleton, how->offload);
+	for (int t = 0; t < TABLE_COUNT && !err; t++) {
+		struct bpf_map *map = table_map(out->skeleton, t);
+		size_t count = compiled->tables[t].count;
+
+		err = bpf_map__set_autocreate(map, count > 0);
+		if (!err && count)
+			err = bpf_map__set_max_entries(map, count);
+	}
+	if (!err)
+		err = reuse(out->skeleton->maps.counters, how->counters, error);
+	if (!err)
+		err = reuse(out->skeleton->maps.rules, how->rules, error);
+	if (!err)
+		err = load_skeleton(out, error);
+	for (int t = 0; t < TABLE_COUNT && !err; t++) {
+		if (compiled->tables[t].count)
+			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->tables[t], how->slots,
+					 error);
+	}
+	return err;
+}
+
+int program_load(const struct compiled *compiled, const struct load *how, struct program *out, struct error *error)
+{
+	struct program program = { .fd = -1 };
+	int err = load(compiled, how, &program, error);
+
+	if (err)
+		program_close(&program);
+	else
+		*out = program;
+	return err;
+}
+
+/* Opens the map of the running program that has this name; -1 when there is none. */
+static int running_map(const uint32_t *ids, uint32_t count, const char *name, struct bpf_map_info *info)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t size = sizeof(*info);
+		int fd = bpf_map_get_fd_by_id(ids[i]);
+
+		if (fd < 0)
+			continue;
+		memset(info, 0, sizeof(*info));
+		if (!bpf_obj_get_info_by_fd(fd, info, &size) && !strcmp(info->name, name))
+			return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+static int running_config(const uint32_t *ids, uint32_t count, struct config *config)
+{
+	struct bpf_map_info info;
+	CLEANUP_FD int fd = running_map(ids, count, "sluice_b.rodata", &info);
+	CLEANUP_FREE void *value = NULL;
+
+	if (fd < 0)
+		return -ENOENT;
+	value = xcalloc(1, info.value_size + 8);
+	if (info.value_size < sizeof(*config) || bpf_map_lookup_elem(fd, &(uint32_t){ 0 }, value))
+		return -ENOENT;
+	memcpy(config, value, sizeof(*config));
+	return 0;
+}
+
+static int copy(int running, struct program *out, struct error *error)
+{
+	uint32_t ids[64];
+	struct bpf_prog_info info = { .nr_map_ids = 64, .map_ids = (uintptr_t)ids };
+	uint32_t size = sizeof(info);
+	struct config config;
+	int err;
+
+	if (bpf_obj_get_info_by_fd(running, &info, &size))
+		return refused(error, -errno, "cannot read the running program");
+	if (running_config(ids, info.nr_map_ids, &config))
+		return error_set(error, EPROTO, "the running program was not loaded by this version of Sluice");
+	err = open_skeleton(&config, true, out, error);
+	for (int t = 0; t < TABLE_COUNT && !err; t++) {
+		struct bpf_map *map = table_map(out->skeleton, t);
+		struct bpf_map_info found;
+		CLEANUP_FD int fd = running_map(ids, info.nr_map_ids, table_name(t), &found);
+
+		if (fd < 0)
+			err = bpf_map__set_autocreate(map, false);
+		else
+			err = reuse(map, fd, error);
+	}
+	return err ? err : load_skeleton(out, error);
+}
+
+int program_copy(int running, struct program *out, struct error *error)
+{
+	struct program program = { .fd = -1 };
+	int err = copy(running, &program, error);
+
+	if (err)
+		program_close(&program);
+	else
+		*out = program;
+	return err;
+}
+
+void program_close(struct program *program)
+{
+	sluice_bpf__destroy(program->skeleton);
+	*program = (struct program){ .fd = -1 };
+}
+
+void program_object_digest(char *digest)
+{
+	size_t size;
+	const void *elf = sluice_bpf__elf_bytes(&size);
+	struct digest *sum = digest_start();
+
+	digest_add(sum, elf, size);
+	digest_finish(sum, digest);
+}
+
+void program_digest(const struct compiled *compiled, char *digest)
+{
+	struct digest *sum = digest_start();
+
+	digest_add(sum, &compiled->config, sizeof(compiled->config));
+	digest_add(sum, &compiled->interface->mode, sizeof(compiled->interface->mode));
+	for (int t = 0; t < TABLE_COUNT; t++) {
+		digest_add(sum, &compiled->tables[t].count, sizeof(compiled->tables[t].count));
+		for (size_t i = 0; i < compiled->tables[t].count; i++) {
+			const struct entry *entry = &compiled->tables[t].entries[i];
+
+			digest_add(sum, &entry->prefix, sizeof(entry->prefix));
+			digest_add(sum, &entry->value, sizeof(entry->value));
+		}
+	}
+	for (size_t i = 0; i < compiled->rule_count; i++) {
+		const struct rule *rule = &compiled->rules[i];
+
+		digest_add(sum, rule->text, strlen(rule->text) + 1);
+		digest_add(sum, rule->where.file, strlen(rule->where.file) + 1);
+		digest_add(sum, &rule->where.line, sizeof(rule->where.line));
+	}
+	digest_finish(sum, digest);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A compiled interface as a loaded program with its tables filled: attached nowhere, judging nothing yet. */
+#ifndef SLUICE_DATAPATH_PROGRAM_H
+#define SLUICE_DATAPATH_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "compile/compile.h"
+#include "datapath/description.h"
+
+struct sluice_bpf;
+
+struct program {
+	struct sluice_bpf *skeleton; /* owns every descriptor; see sluice.skel.h */
+	int fd;
+};
+
+/* How a program is to be loaded, beyond what its policy says. */
+struct load {
+	const uint32_t *slots; /* of compiled.rules; NULL: a rule's index is its slot */
+	int counters, rules;   /* state to count into, borrowed; -1: maps of its own */
+	bool record;	       /* write struct record: replay and explain */
+	unsigned offload;      /* index of the interface whose card is to run it; 0: the CPU does */
+};
+
+/* Returns 0 and a program that the caller closes, or a negative errno with `error` set to what the kernel refused. */
+int program_load(const struct compiled *compiled, const struct load *load, struct program *out, struct error *error);
+
+/* A private copy of a running program: same code, configuration and tables, but counters of its own, and it records.
+ * -EPROTO when `running` was loaded by another version of Sluice. */
+int program_copy(int running, struct program *out, struct error *error);
+
+void program_close(struct program *program);
+
+/* Digest of the BPF object in this executable, into DIGEST_TEXT_MAX bytes. */
+void program_object_digest(char *digest);
+
+/* Digest of everything that program_load would load, and of the places that its rules name. */
+void program_digest(const struct compiled *compiled, char *digest);
+
+#endif

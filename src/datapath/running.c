@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "datapath/running.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "base/memory.h"
+
+static int program_id(const char *path, uint32_t *id, struct error *error)
+{
+	CLEANUP_FD int fd = bpf_obj_get(path);
+	struct bpf_prog_info info = {};
+	uint32_t size = sizeof(info);
+
+	if (fd < 0)
+		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.type != BPF_PROG_TYPE_XDP) {
+		error_set(error, EPROTO, "%s: not an XDP program", path);
+		error_hint(error, "something else pinned it; remove it and apply again: rm %s", path);
+		return -EPROTO;
+	}
+	*id = info.id;
+	return 0;
+}
+
+static int read_attachment(const struct pins *pins, const char *pin, struct attachment *out, struct error *error)
+{
+	struct bpf_link_info info = {};
+	uint32_t size = sizeof(info);
+	char path[PATH_MAX];
+
+	pins_path(pins, path, "links/%s", pin);
+	interface_of_pin(pin, out->interface);
+	out->link = bpf_obj_get(path);
+	if (out->link < 0)
+		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
+	if (bpf_obj_get_info_by_fd(out->link, &info, &size) || info.type != BPF_LINK_TYPE_XDP) {
+		error_set(error, EPROTO, "%s: not an XDP link", path);
+		error_hint(error, "something else pinned it; remove it and apply again: rm %s", path);
+		return -EPROTO;
+	}
+	out->ifindex = info.xdp.ifindex;
+	out->link_id = info.id;
+	out->program_id = info.prog_id;
+	return 0;
+}
+
+static int read_attachments(const struct pins *pins, struct running *running, struct error *error)
+{
+	char path[PATH_MAX];
+	char **names = pins_names(pins_path(pins, path, "links"));
+	size_t capacity = 0;
+	int err = 0;
+
+	for (size_t i = 0; names[i] && !err; i++) {
+		struct attachment *out;
+
+		running->attachments = xgrow(running->attachments, running->attachment_count, &capacity, sizeof(*out));
+		out = &running->attachments[running->attachment_count++];
+		*out = (struct attachment){ .link = -1 };
+		err = read_attachment(pins, names[i], out, error);
+	}
+	pins_free_names(names);
+	return err;
+}
+
+static int read_generation(const struct pins *pins, const char *name, struct generation *out, struct error *error)
+{
+	char path[PATH_MAX], pin[IF_NAMESIZE];
+	int err;
+
+	err = description_read(pins_path(pins, path, "generations/%s/description", name), &out->description, error);
+	if (err)
+		return err;
+	out->number = out->description.generation;
+	out->pending = !strcmp(name, GENERATION_NEW);
+	out->program_ids = xcalloc(out->description.interface_count, sizeof(*out->program_ids));
+	for (size_t i = 0; i < out->description.interface_count && !err; i++) {
+		pin_of_interface(out->description.interfaces[i].name, pin);
+		err = program_id(pins_path(pins, path, "generations/%s/interfaces/%s", name, pin), &out->program_ids[i],
+				 error);
+	}
+	return err;
+}
+
+static void generation_free(struct generation *generation)
+{
+	description_free(&generation->description);
+	free(generation->program_ids);
+}
+
+static int read_generations(const struct pins *pins, struct running *running, struct error *error)
+{
+	char path[PATH_MAX];
+	char **names = pins_names(pins_path(pins, path, "generations"));
+	size_t capacity = 0;
+	int err = 0;
+
+	for (size_t i = 0; names[i] && !err; i++) {
+		struct generation *out;
+
+		running->generations = xgrow(running->generations, running->generation_count, &capacity, sizeof(*out));
+		out = &running->generations[running->generation_count++];
+		*out = (struct generation){ 0 };
+		err = read_generation(pins, names[i], out, error);
+		if (err == -ENOENT) { /* not all of it was pinned: a change was cut off before it counted */
+			generation_free(out);
+			running->generation_count--;
+			err = 0;
+		}
+	}
+	pins_free_names(names);
+	return err;
+}
+
+static bool pins_program(const struct generation *generation, uint32_t id)
+{
+	for (size_t i = 0; i < generation->description.interface_count; i++) {
+		if (generation->program_ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+static void settle(struct running *running)
+{
+	for (size_t g = 0; g < running->generation_count; g++) {
+		const struct generation *generation = &running->generations[g];
+
+		for (size_t a = 0; a < running->attachment_count; a++) {
+			if (!pins_program(generation, running->attachments[a].program_id))
+				continue;
+			running->attachments[a].generation = generation->number;
+			running->current = generation;
+		}
+	}
+	for (size_t g = 0; g < running->generation_count; g++) {
+		if (&running->generations[g] != running->current && !running->generations[g].pending)
+			running->previous = &running->generations[g];
+	}
+}
+
+int running_read(const struct pins *pins, struct running *running, struct error *error)
+{
+	int err;
+
+	*running = (struct running){ 0 };
+	err = read_attachments(pins, running, error);
+	if (!err)
+		err = read_generations(pins, running, error);
+	if (err)
+		running_free(running);
+	else
+		settle(running);
+	return err;
+}
+
+void running_free(struct running *running)
+{
+	for (size_t i = 0; i < running->attachment_count; i++)
+		cleanup_close(&running->attachments[i].link);
+	free(running->attachments);
+	for (size_t i = 0; i < running->generation_count; i++)
+		generation_free(&running->generations[i]);
+	free(running->generations);
+	*running = (struct running){ 0 };
+}
+
+const struct attachment *running_attachment(const struct running *running, const char *interface)
+{
+	for (size_t i = 0; i < running->attachment_count; i++) {
+		if (!strcmp(running->attachments[i].interface, interface))
+			return &running->attachments[i];
+	}
+	return NULL;
+}
+
+const struct generation *running_generation(const struct running *running, unsigned number)
+{
+	for (size_t i = 0; i < running->generation_count; i++) {
+		if (running->generations[i].number == number)
+			return &running->generations[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What runs in this network namespace, read back from the pins. The links have the last word: the program that a link
+ * holds is what judges packets, and the generation that pins this program is the one that runs on the interface.
+ */
+#ifndef SLUICE_DATAPATH_RUNNING_H
+#define SLUICE_DATAPATH_RUNNING_H
+
+#include <net/if.h>
+
+#include "datapath/description.h"
+#include "datapath/pins.h"
+
+/* The name of a generation that is being made. */
+#define GENERATION_NEW "new"
+
+struct attachment {
+	char interface[IF_NAMESIZE];
+	unsigned ifindex; /* 0: the interface is gone, the link holds nothing */
+	int link;	  /* descriptor */
+	uint32_t link_id, program_id;
+	unsigned generation; /* that pins the program; 0: none does */
+};
+
+struct generation {
+	unsigned number;
+	struct description description;
+	uint32_t *program_ids; /* of description.interfaces, one each */
+	bool pending;	       /* still called "new": a change was cut off before it was over */
+};
+
+struct running {
+	struct attachment *attachments;
+	size_t attachment_count;
+	struct generation *generations; /* ascending numbers */
+	size_t generation_count;
+	const struct generation *current;  /* of the attachments, the newest if a change was cut off; NULL: none */
+	const struct generation *previous; /* what `rollback` goes to; NULL: none */
+};
+
+/* Returns 0 and a result to free with running_free, or a negative errno with `error` set. Nothing pinned is no error. */
+int running_read(const struct pins *pins, struct running *running, struct error *error);
+void running_free(struct running *running);
+
+/* The attachment of that interface, or NULL. */
+const struct attachment *running_attachment(const struct running *running, const char *interface);
+
+/* The generation of that number, or NULL. */
+const struct generation *running_generation(const struct running *running, unsigned number);
+
+#endif

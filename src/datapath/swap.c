@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "datapath/swap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/memory.h"
+#include "base/nearest.h"
+#include "datapath/attach.h"
+
+static int no_such_interface(const struct placement *placement, struct error *error)
+{
+	struct if_nameindex *interfaces = if_nameindex();
+	CLEANUP_FREE const char **names = NULL;
+	const char *near;
+	size_t count = 0;
+
+	if (placement->where.line)
+		error_at(error, placement->where, "there is no interface \"%s\" here", placement->interface);
+	else
+		error_set(error, ENODEV, "there is no interface \"%s\" here", placement->interface);
+	while (interfaces && interfaces[count].if_index)
+		count++;
+	names = xcalloc(count, sizeof(*names));
+	for (size_t i = 0; i < count; i++)
+		names[i] = interfaces[i].if_name;
+	near = nearest(placement->interface, names, count);
+	if (near)
+		error_hint(error, "did you mean \"%s\"?", near);
+	else
+		error_hint(error, "\"ip link\" lists the interfaces");
+	if_freenameindex(interfaces);
+	return -ENODEV;
+}
+
+static int check_held(const struct placement *placement, struct error *error)
+{
+	enum mode mode = placement->mode;
+
+	attach_mode(placement->ifindex, &mode);
+	if (mode == placement->mode)
+		return 0;
+	error_set(error, EINVAL, "%s runs in %s mode; the policy says %s", placement->interface, mode_name(mode),
+		  mode_name(placement->mode));
+	error_hint(error,
+		   "changing the mode means a moment without a program, so Sluice does not do it by itself: "
+		   "sluice down %s, then apply",
+		   placement->interface);
+	return -EINVAL;
+}
+
+int swap_check(const struct running *running, struct placement *placements, size_t count, struct error *error)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++) {
+		struct placement *placement = &placements[i];
+
+		placement->created = -1;
+		placement->ifindex = if_nametoindex(placement->interface);
+		if (!placement->ifindex)
+			return no_such_interface(placement, error);
+		placement->attachment = running_attachment(running, placement->interface);
+		/* A link of an interface that was deleted, or of one that had this name before. */
+		if (placement->attachment && placement->attachment->ifindex != placement->ifindex)
+			placement->attachment = NULL;
+		if (placement->attachment)
+			err = check_held(placement, error);
+		else
+			err = attach_check_free(placement->ifindex, placement->interface, error);
+	}
+	return err;
+}
+
+static int pin_link(const struct pins *pins, const struct placement *placement, struct error *error)
+{
+	char name[IF_NAMESIZE], path[PATH_MAX];
+	int err;
+
+	err = pins_make_folder(pins_path(pins, path, "links"));
+	if (err)
+		return error_set(error, -err, "cannot make %s: %s", path, strerror(-err));
+	pins_path(pins, path, "links/%s", pin_of_interface(placement->interface, name));
+	pins_remove(path); /* of an interface that is gone */
+	if (bpf_obj_pin(placement->created, path))
+		return error_set(error, errno, "cannot pin %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int place(const struct pins *pins, struct placement *placement, struct error *error)
+{
+	CLEANUP_FD int old = -1;
+	int err;
+
+	if (!placement->attachment) {
+		placement->created = attach_create(placement->ifindex, placement->interface, placement->mode,
+						   placement->program, error);
+		return placement->created < 0 ? placement->created : pin_link(pins, placement, error);
+	}
+	old = bpf_prog_get_fd_by_id(placement->attachment->program_id);
+	err = attach_update(placement->attachment->link, placement->program, old);
+	if (err)
+		return error_set(error, -err, "the kernel refused to swap the program of %s: %s", placement->interface,
+				 strerror(-err));
+	placement->done = true;
+	return 0;
+}
+
+/* Back to what ran before. A link of ours takes any program of ours, so this does not fail half way. */
+static void take_back(const struct pins *pins, struct placement *placement)
+{
+	char name[IF_NAMESIZE], path[PATH_MAX];
+	CLEANUP_FD int old = -1;
+
+	if (placement->created >= 0) {
+		pins_remove(pins_path(pins, path, "links/%s", pin_of_interface(placement->interface, name)));
+		bpf_link_detach(placement->created);
+	} else if (placement->done) {
+		old = bpf_prog_get_fd_by_id(placement->attachment->program_id);
+		attach_update(placement->attachment->link, old, -1);
+	}
+}
+
+static bool is_placed(const struct attachment *attachment, const struct placement *placements, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(placements[i].interface, attachment->interface))
+			return true;
+	}
+	return false;
+}
+
+void swap_release(const struct pins *pins, const struct attachment *attachment)
+{
+	char name[IF_NAMESIZE], path[PATH_MAX];
+
+	bpf_link_detach(attachment->link);
+	pins_remove(pins_path(pins, path, "links/%s", pin_of_interface(attachment->interface, name)));
+}
+
+int swap(const struct pins *pins, const struct running *running, struct placement *placements, size_t count,
+	 struct error *error)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = place(pins, &placements[i], error);
+	for (size_t i = 0; i < count; i++) {
+		if (err)
+			take_back(pins, &placements[i]);
+		cleanup_close(&placements[i].created); /* pinned, or not wanted */
+	}
+	for (size_t i = 0; i < running->attachment_count && !err; i++) {
+		if (!is_placed(&running->attachments[i], placements, count))
+			swap_release(pins, &running->attachments[i]);
+	}
+	return err;
+}

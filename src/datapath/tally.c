@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "datapath/tally.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "datapath/state.h"
+
+#define X(number, symbol, stage, name, explanation) number,
+static const uint8_t reasons[] = { SLUICE_REASONS(X) };
+#undef X
+
+static int read_counters(const struct state *state, struct tally *tally)
+{
+	for (size_t r = 0; r < sizeof(reasons); r++) {
+		for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
+			struct counter counter = { 0 };
+			int err = counter_read(state->counters, counter_index(reasons[r], verdict), &counter);
+
+			if (err)
+				return err;
+			tally->verdicts[verdict].packets += counter.packets;
+			tally->verdicts[verdict].bytes += counter.bytes;
+			tally->reasons[reasons[r]].packets += counter.packets;
+			tally->reasons[reasons[r]].bytes += counter.bytes;
+		}
+	}
+	return 0;
+}
+
+int tally_read(const struct pins *pins, const struct described_interface *interface, struct tally *tally,
+	       struct error *error)
+{
+	struct tally read = { .rules = xcalloc(interface->rule_count, sizeof(*read.rules)) };
+	struct state state;
+	int err = state_open(pins, interface->name, &state, error);
+
+	if (!err && (state.counters < 0 || state.rules < 0)) {
+		err = error_set(error, ENOENT, "the counters of %s are not pinned any more", interface->name);
+	} else if (!err) {
+		err = read_counters(&state, &read);
+		for (size_t i = 0; i < interface->rule_count && !err; i++)
+			err = counter_read(state.rules, interface->rules[i].slot, &read.rules[i]);
+		if (err)
+			error_set(error, -err, "cannot read the counters of %s: %s", interface->name, strerror(-err));
+	}
+	state_close(&state);
+	if (err)
+		tally_free(&read);
+	else
+		*tally = read;
+	return err;
+}
+
+void tally_free(struct tally *tally)
+{
+	free(tally->rules);
+	*tally = (struct tally){ 0 };
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hello/screen.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+static bool is_terminal;
+
+/* Empty strings where there is no colour. */
+static const char *bold = "", *green = "", *dim = "", *plain = "";
+
+void screen_start(void)
+{
+	const char *no_colour = getenv("NO_COLOR"); /* https://no-color.org: any value but the empty one */
+	const char *terminal = getenv("TERM");
+
+	setlinebuf(stdout); /* lines of the trace show when they come, in a pipe too */
+	is_terminal = isatty(STDOUT_FILENO);
+	if (!is_terminal || (no_colour && *no_colour) || !terminal || !strcmp(terminal, "dumb"))
+		return;
+	bold = "\033[1m";
+	green = "\033[32m";
+	dim = "\033[2m";
+	plain = "\033[0m";
+}
+
+void screen_heading(int number, int count, const char *title)
+{
+	printf("\n%s%d/%d  %s%s\n", bold, number, count, title, plain);
+}
+
+static void print_indented(const char *text, const char *indent, const char *colour)
+{
+	while (*text) {
+		size_t length = strcspn(text, "\n");
+
+		printf("%s%s%.*s%s\n", indent, length ? colour : "", (int)length, text, length ? plain : "");
+		text += length + (text[length] == '\n');
+	}
+}
+
+void screen_say(const char *format, ...)
+{
+	CLEANUP_FREE char *text = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
+	va_end(arguments);
+	if (text)
+		print_indented(text, "  ", "");
+}
+
+void screen_command(const char *command)
+{
+	printf("  %s$ %s%s\n", green, command, plain);
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t lines = 0;
+
+	for (; *text; text++)
+		lines += text[0] == '\n' || !text[1];
+	return lines;
+}
+
+void screen_output(const char *text, size_t limit)
+{
+	const char *end = text;
+	size_t lines = count_lines(text);
+
+	if (lines <= limit) {
+		print_indented(text, "    ", dim);
+		return;
+	}
+	for (size_t i = 0; i < limit; i++)
+		end = strchr(end, '\n') + 1;
+	CLEANUP_FREE char *head = strndup(text, end - text);
+	print_indented(head ?: "", "    ", dim);
+	printf("    … %zu more lines\n", lines - limit);
+}
+
+void screen_ask(const char *question)
+{
+	printf(is_terminal ? "\n  %s%s%s" : "\n  %s%s%s\n", dim, question, plain);
+	fflush(stdout);
+}
+
+void screen_answered(void)
+{
+	if (is_terminal)
+		printf("\r\033[K\033[A"); /* clear the line, and go up over the empty one before it */
+	fflush(stdout);
+}

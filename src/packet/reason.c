@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "packet/reason.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct {
+	const char *stage;
+	const char *name;
+	const char *explanation;
+} reasons[REASON_LIMIT] = {
+#define X(number, symbol, stage, name, explanation) [number] = { stage, name, explanation },
+	SLUICE_REASONS(X)
+#undef X
+};
+
+const char *reason_name(unsigned reason)
+{
+	return reason < REASON_LIMIT ? reasons[reason].name : NULL;
+}
+
+const char *reason_stage(unsigned reason)
+{
+	return reason < REASON_LIMIT ? reasons[reason].stage : NULL;
+}
+
+const char *reason_explanation(unsigned reason)
+{
+	return reason < REASON_LIMIT ? reasons[reason].explanation : NULL;
+}
+
+unsigned reason_from_name(const char *name)
+{
+	for (unsigned i = 0; i < REASON_LIMIT; i++)
+		if (reasons[i].name && strcmp(reasons[i].name, name) == 0)
+			return i;
+	return REASON_NONE;
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "policy/parse.h"
+
+#include <ctype.h>
+#include <linux/if.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "policy/check.h"
+
+/* Room for a name in the tables and messages of every verb. */
+#define SET_NAME_MAX 63
+
+static bool is_set_name(const char *name)
+{
+	if (!isalpha((unsigned char)*name) && *name != '_')
+		return false;
+	for (const char *at = name; *at; at++) {
+		if (!isalnum((unsigned char)*at) && *at != '_' && *at != '-')
+			return false;
+	}
+	return strlen(name) <= SET_NAME_MAX;
+}
+
+int build_set(struct parse *parse, struct location where, char *name)
+{
+	struct policy *policy = parse->policy;
+	struct set *set = xcalloc(1, sizeof(*set));
+	int err;
+
+	set->name = name;
+	set->where = where;
+	policy->sets = xgrow(policy->sets, policy->set_count, &policy->set_capacity, sizeof(*policy->sets));
+	policy->sets[policy->set_count++] = set;
+	parse->list = &set->prefixes;
+	if (is_set_name(name))
+		return 0;
+	err = error_at(parse->error, where, "`%.80s` is not a name for a set", name);
+	error_hint(parse->error,
+		   "it begins with a letter or _, goes on with letters, digits, _ or -, and has at most %d",
+		   SET_NAME_MAX);
+	return err;
+}
+
+void build_set_file(struct parse *parse, struct location where, char *path)
+{
+	struct set *set = parse->policy->sets[parse->policy->set_count - 1];
+
+	set->path = path;
+	set->path_where = where;
+}
+
+/* dev_valid_name() in the kernel's net/core/dev.c; its isspace() counts 0xa0, the no-break space of Latin-1. */
+static bool is_interface_name(const char *name)
+{
+	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
+		return false;
+	return !strpbrk(name, "/: \t\n\v\f\r\xa0");
+}
+
+static int check_interface_name(const char *name, struct location where, struct error *error)
+{
+	int err;
+
+	if (!is_interface_name(name)) {
+		err = error_at(error, where, "`%.80s` is not a name for an interface", name);
+		error_hint(error, "Linux refuses an empty name, . and .., and white space, / and : in a name");
+		return err;
+	}
+	if (strlen(name) >= IFNAMSIZ) {
+		err = error_at(error, where, "`%.80s` is too long for the name of an interface", name);
+		error_hint(error, "Linux takes at most %d bytes", IFNAMSIZ - 1);
+		return err;
+	}
+	return 0;
+}
+
+int build_interface(struct parse *parse, struct location where, char *name)
+{
+	struct policy *policy = parse->policy;
+
+	policy->interfaces = xgrow(policy->interfaces, policy->interface_count, &policy->interface_capacity,
+				   sizeof(*policy->interfaces));
+	policy->interfaces[policy->interface_count++] = (struct interface){
+		.name = name,
+		.where = where,
+		.mode = MODE_NATIVE,
+		.fragments = VERDICT_PASS,
+		.malformed = VERDICT_DROP,
+		.default_verdict = VERDICT_PASS,
+	};
+	return check_interface_name(name, where, parse->error);
+}
+
+struct interface *build_newest(struct parse *parse)
+{
+	return &parse->policy->interfaces[parse->policy->interface_count - 1];
+}
+
+int build_statement(struct parse *parse, struct location *place, struct location where, const char *statement)
+{
+	int err;
+
+	if (!place->line) {
+		*place = where;
+		return 0;
+	}
+	err = error_at(parse->error, where, "interface %s has `%s` twice", build_newest(parse)->name, statement);
+	error_hint(parse->error, "the other one is at line %d", place->line);
+	return err;
+}
+
+void build_block_rule(struct parse *parse, struct location where, enum block_kind kind)
+{
+	struct block *block = &build_newest(parse)->block;
+
+	block->rules = xgrow(block->rules, block->rule_count, &block->rule_capacity, sizeof(*block->rules));
+	block->rules[block->rule_count++] = (struct block_rule){ .where = where, .kind = kind };
+}
+
+void build_target(struct parse *parse, struct location where, char *name)
+{
+	struct block *block = &build_newest(parse)->block;
+	struct block_rule *rule = &block->rules[block->rule_count - 1];
+	struct target *target;
+
+	rule->targets = xgrow(rule->targets, rule->target_count, &rule->target_capacity, sizeof(*rule->targets));
+	target = &rule->targets[rule->target_count++];
+	*target = (struct target){ .where = where, .set_name = name };
+	parse->list = &target->prefixes;
+}
+
+static int add_prefix(struct parse *parse, struct location where, const char *text)
+{
+	struct prefix prefix;
+	int err;
+
+	err = prefix_parse(text, where, &prefix, parse->error);
+	if (err)
+		return err;
+	parse->places = xgrow(parse->places, parse->list->count, &parse->place_capacity, sizeof(*parse->places));
+	parse->places[parse->list->count] = where;
+	prefixes_add(parse->list, prefix);
+	return 0;
+}
+
+int build_prefix(struct parse *parse, struct location where, char *text)
+{
+	CLEANUP_FREE char *owned = text;
+
+	return add_prefix(parse, where, owned);
+}
+
+int build_prefix_target(struct parse *parse, struct location where, char *text)
+{
+	CLEANUP_FREE char *owned = text;
+	int err;
+
+	build_target(parse, where, NULL);
+	err = add_prefix(parse, where, owned);
+	if (err && is_set_name(owned))
+		error_hint(parse->error, "if it is a set: @%s", owned);
+	return err;
+}
+
+int build_list_end(struct parse *parse)
+{
+	return check_overlap(parse->list, parse->places, parse->error);
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "policy/check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/nearest.h"
+
+/* A prefix of a list that is sorted, and its place in the list as written. */
+struct listed {
+	const struct prefix *prefix;
+	size_t index;
+};
+
+static int compare_listed(const void *left, const void *right)
+{
+	const struct listed *a = left, *b = right;
+	int order = prefix_compare(a->prefix, b->prefix);
+
+	return order ? order : (a->index > b->index) - (a->index < b->index);
+}
+
+static int refuse_overlap(const struct prefixes *list, size_t outer, size_t inner, const struct location *places,
+			  struct error *error)
+{
+	const struct prefix *wide = &list->items[outer], *narrow = &list->items[inner];
+	char wide_text[PREFIX_TEXT_MAX], narrow_text[PREFIX_TEXT_MAX];
+	int err;
+
+	prefix_print(wide, wide_text);
+	prefix_print(narrow, narrow_text);
+	if (prefix_compare(wide, narrow))
+		err = error_at(error, places[inner], "%s is covered by %s at line %d", narrow_text, wide_text,
+			       places[outer].line);
+	else
+		err = error_at(error, places[inner], "%s is in this list already, at line %d", narrow_text,
+			       places[outer].line);
+	error_hint(error, "leave it out");
+	return err;
+}
+
+int check_overlap(const struct prefixes *list, const struct location *places, struct error *error)
+{
+	CLEANUP_FREE struct listed *sorted = xcalloc(list->count, sizeof(*sorted));
+	size_t inner = list->count, outer = 0, widest = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		sorted[i] = (struct listed){ .prefix = &list->items[i], .index = i };
+	qsort(sorted, list->count, sizeof(*sorted), compare_listed);
+
+	/* A prefix comes right before all that it covers: one that its widest predecessor does not cover begins anew.
+	 */
+	for (size_t i = 1; i < list->count; i++) {
+		if (!prefix_covers(sorted[widest].prefix, sorted[i].prefix)) {
+			widest = i;
+		} else if (sorted[i].index < inner) {
+			inner = sorted[i].index;
+			outer = sorted[widest].index;
+		}
+	}
+	return inner == list->count ? 0 : refuse_overlap(list, outer, inner, places, error);
+}
+
+static int check_sets(const struct policy *policy, struct error *error)
+{
+	for (size_t i = 0; i < policy->set_count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(policy->sets[i]->name, policy->sets[j]->name))
+				continue;
+			error_at(error, policy->sets[i]->where, "set %s is defined twice", policy->sets[i]->name);
+			error_hint(error, "the other one is at line %d", policy->sets[j]->where.line);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int check_interfaces(const struct policy *policy, struct error *error)
+{
+	const struct interface *interfaces = policy->interfaces;
+
+	if (!policy->interface_count) {
+		error_at(error, (struct location){ .file = policy->path }, "the policy has no interface");
+		error_hint(error, "write what to do on one: interface eth0 { block { from 192.0.2.0/24 } }");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < policy->interface_count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(interfaces[i].name, interfaces[j].name))
+				continue;
+			error_at(error, interfaces[i].where, "interface %s is defined twice", interfaces[i].name);
+			error_hint(error, "the other one is at line %d", interfaces[j].where.line);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int unknown_set(const struct policy *policy, const struct target *target, struct error *error)
+{
+	CLEANUP_FREE const char **names = xcalloc(policy->set_count, sizeof(*names));
+	const char *meant;
+	int err;
+
+	for (size_t i = 0; i < policy->set_count; i++)
+		names[i] = policy->sets[i]->name;
+	meant = nearest(target->set_name, names, policy->set_count);
+	err = error_at(error, target->where, "unknown set @%.80s", target->set_name);
+	if (meant)
+		error_hint(error, "did you mean @%s?", meant);
+	else
+		error_hint(error, "define it outside of the interface: set %.80s { 192.0.2.0/24 }", target->set_name);
+	return err;
+}
+
+static int settle_target(const struct policy *policy, struct target *target, struct error *error)
+{
+	if (!target->set_name)
+		return 0;
+	for (size_t i = 0; i < policy->set_count; i++) {
+		if (!strcmp(policy->sets[i]->name, target->set_name)) {
+			target->set = policy->sets[i];
+			return 0;
+		}
+	}
+	return unknown_set(policy, target, error);
+}
+
+/* A target as it is compared with others: the same prefixes in another order are the same target. */
+struct mention {
+	enum block_kind kind;
+	const struct target *target;
+	struct prefix *sorted; /* a copy of its prefixes */
+	size_t index;	       /* of the mention in the block */
+};
+
+static int compare_targets(const struct mention *a, const struct mention *b)
+{
+	const struct target *left = a->target, *right = b->target;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (!left->set_name != !right->set_name)
+		return left->set_name ? -1 : 1;
+	if (left->set_name)
+		return strcmp(left->set_name, right->set_name);
+	if (left->prefixes.count != right->prefixes.count)
+		return left->prefixes.count < right->prefixes.count ? -1 : 1;
+	return memcmp(a->sorted, b->sorted, left->prefixes.count * sizeof(*a->sorted));
+}
+
+static int compare_mentions(const void *left, const void *right)
+{
+	const struct mention *a = left, *b = right;
+	int order = compare_targets(a, b);
+
+	return order ? order : (a->index > b->index) - (a->index < b->index);
+}
+
+static struct mention make_mention(enum block_kind kind, const struct target *target, size_t index)
+{
+	const struct prefixes *prefixes = &target->prefixes;
+	struct mention mention = { .kind = kind, .target = target, .index = index };
+
+	mention.sorted = xcalloc(prefixes->count, sizeof(*mention.sorted));
+	if (prefixes->count)
+		memcpy(mention.sorted, prefixes->items, prefixes->count * sizeof(*mention.sorted));
+	qsort(mention.sorted, prefixes->count, sizeof(*mention.sorted), prefix_compare);
+	return mention;
+}
+
+/* The first mention of what has been mentioned before, and that earlier one; false when there is none. */
+static bool find_twice(const struct mention *mentions, size_t count, const struct mention **again,
+		       const struct mention **before)
+{
+	*again = NULL;
+	for (size_t i = 1; i < count; i++) {
+		if (!compare_targets(&mentions[i - 1], &mentions[i]) &&
+		    (!*again || mentions[i].index < (*again)->index)) {
+			*again = &mentions[i];
+			*before = &mentions[i - 1];
+		}
+	}
+	return *again;
+}
+
+static int check_targets(const struct block *block, struct error *error)
+{
+	CLEANUP_FREE struct mention *mentions = NULL;
+	const struct mention *again, *before;
+	size_t count = 0, capacity = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < block->rule_count; i++) {
+		const struct block_rule *rule = &block->rules[i];
+		for (size_t j = 0; j < rule->target_count; j++) {
+			mentions = xgrow(mentions, count, &capacity, sizeof(*mentions));
+			mentions[count] = make_mention(rule->kind, &rule->targets[j], count);
+			count++;
+		}
+	}
+	if (count)
+		qsort(mentions, count, sizeof(*mentions), compare_mentions);
+	if (find_twice(mentions, count, &again, &before)) {
+		err = error_at(error, again->target->where, "the block has the same `%s` target twice",
+			       block_kind_name(again->kind));
+		error_hint(error, "the other one is at line %d", before->target->where.line);
+	}
+	for (size_t i = 0; i < count; i++)
+		free(mentions[i].sorted);
+	return err;
+}
+
+static int check_block(const struct policy *policy, struct block *block, struct error *error)
+{
+	int err;
+
+	for (size_t i = 0; i < block->rule_count; i++) {
+		struct block_rule *rule = &block->rules[i];
+		for (size_t j = 0; j < rule->target_count; j++) {
+			err = settle_target(policy, &rule->targets[j], error);
+			if (err)
+				return err;
+		}
+	}
+	return check_targets(block, error);
+}
+
+int policy_check(struct policy *policy, struct error *error)
+{
+	int err;
+
+	err = check_sets(policy, error);
+	if (err)
+		return err;
+	err = check_interfaces(policy, error);
+	if (err)
+		return err;
+	for (size_t i = 0; i < policy->interface_count; i++) {
+		err = check_block(policy, &policy->interfaces[i].block, error);
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What lexer, parser and build.c share while one policy is read. The parser knows the grammar and calls build_*, which
+ * put things into the policy; whatever is in there when an error ends the parse goes with the policy.
+ */
+#ifndef SLUICE_POLICY_PARSE_H
+#define SLUICE_POLICY_PARSE_H
+
+#include "policy/policy.h"
+
+/* The grammar nests three deep, and a brace too many is a syntax error as soon as it is read. */
+#define BRACES_MAX 4
+
+struct parse {
+	struct policy *policy;
+	struct error *error;
+	struct location at;		    /* the lexer's next byte */
+	struct location braces[BRACES_MAX]; /* those that are open, innermost last */
+	size_t depth;
+	/* The list of prefixes that is being read, and where each of them stands. */
+	struct prefixes *list;
+	struct location *places;
+	size_t place_capacity;
+};
+
+/* True when the word means something in the language, so that a name has to be quoted. Defined by parser.y. */
+bool is_keyword(const char *word);
+
+/* All return 0, or -EINVAL with parse->error set. Texts are owned by the call from then on, also when it fails. */
+int build_set(struct parse *parse, struct location where, char *name);
+void build_set_file(struct parse *parse, struct location where, char *path);
+int build_interface(struct parse *parse, struct location where, char *name);
+/* Notes in `*place`, which belongs to the newest interface, that `statement` stands at `where`; only once. */
+int build_statement(struct parse *parse, struct location *place, struct location where, const char *statement);
+void build_block_rule(struct parse *parse, struct location where, enum block_kind kind);
+/* `name` is that of the set, or NULL for a target whose prefixes follow. */
+void build_target(struct parse *parse, struct location where, char *name);
+int build_prefix(struct parse *parse, struct location where, char *text);
+int build_prefix_target(struct parse *parse, struct location where, char *text);
+int build_list_end(struct parse *parse);
+
+struct interface *build_newest(struct parse *parse);
+
+#endif

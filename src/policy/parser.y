@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The policy language. sluice-policy(5) tells what it means. */
+
+%require "3.8"
+%define api.pure full
+%define api.token.prefix {TOKEN_}
+%define api.location.type {struct location}
+%define parse.error custom
+%define parse.lac full		/* all that could stand there, not only what the tables happen to know */
+%locations
+%lex-param {void *scanner}
+%parse-param {void *scanner} {struct parse *parse}
+
+%code requires {
+#include "policy/parse.h"
+}
+
+%code provides {
+/* The token of a word of the language, or 0. */
+int keyword_token(const char *word);
+}
+
+%code {
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/nearest.h"
+#include "lexer.h"
+
+#define YYLLOC_DEFAULT(current, right, count) ((current) = YYRHSLOC(right, (count) ? 1 : 0))
+
+#define TRY(call) \
+	do { \
+		if (call) \
+			YYABORT; \
+	} while (0)
+
+static int yyerror(const struct location *where, void *scanner, struct parse *parse, const char *message);
+static int later_stage(struct parse *parse, struct location where, const char *stage);
+static int later_track(struct parse *parse, struct location where);
+static int later_dynamic(struct parse *parse, struct location where);
+static int later_service(struct parse *parse, struct location where);
+}
+
+%union {
+	char *text;
+	const char *word;
+	enum mode mode;
+	enum verdict verdict;
+}
+
+%token END 0		"the end of the file"
+%token <text> NAME	"a name"
+%token <text> WORD	"a prefix"
+%token <text> REFERENCE	"a set (@name)"
+%token <text> STRING	"a string in double quotes"
+
+/* The words of the language: this is the only list of them, and messages name them in this order. */
+%token SET "set" FILE "file"
+%token INTERFACE "interface"
+%token MODE "mode" NATIVE "native" GENERIC "generic" OFFLOAD "offload"
+%token FRAGMENTS "fragments" MALFORMED "malformed" PASS "pass" DROP "drop"
+%token BLOCK "block" EXCEPT "except" FROM "from" TO "to"
+%token DEFAULT "default"
+
+%token OPEN "{" COMMA "," CLOSE "}" SEMICOLON ";"
+
+/* Words that belong to later versions: known, never proposed. */
+%token DYNAMIC "dynamic" TRACK "track" SERVICE "service"
+%token LIMIT "limit" SYNPROXY "synproxy" FILTER "filter" BALANCE "balance" ROUTE "route" CAPTURE "capture"
+
+%destructor { free($$); } <text>
+
+%type <mode> mode
+%type <verdict> pass_or_drop
+%type <word> later_stage
+
+%%
+
+policy:
+  %empty
+| policy set
+| policy interface
+| policy "service"	{ TRY(later_service(parse, @2)); }
+| policy ";"
+;
+
+set:
+  set_name "{" prefixes "}"	{ TRY(build_list_end(parse)); }
+| set_name "file" STRING	{ build_set_file(parse, @3, $3); }
+| set_name "dynamic"		{ TRY(later_dynamic(parse, @2)); }
+;
+
+set_name:
+  "set" NAME		{ TRY(build_set(parse, @2, $2)); }
+;
+
+prefixes:
+  %empty
+| prefix_list
+| prefix_list ","
+;
+
+prefix_list:
+  prefix
+| prefix_list "," prefix
+;
+
+prefix:
+  WORD			{ TRY(build_prefix(parse, @1, $1)); }
+;
+
+interface:
+  interface_name "{" interface_body "}"
+;
+
+interface_name:
+  "interface" NAME	{ TRY(build_interface(parse, @2, $2)); }
+| "interface" STRING	{ TRY(build_interface(parse, @2, $2)); }
+;
+
+interface_body:
+  %empty
+| interface_body interface_statement
+| interface_body ";"
+;
+
+interface_statement:
+  "mode" mode {
+	TRY(build_statement(parse, &build_newest(parse)->mode_where, @1, "mode"));
+	build_newest(parse)->mode = $2;
+  }
+| "fragments" pass_or_drop {
+	TRY(build_statement(parse, &build_newest(parse)->fragments_where, @1, "fragments"));
+	build_newest(parse)->fragments = $2;
+  }
+| "fragments" "track" {
+	TRY(later_track(parse, @2));
+  }
+| "malformed" pass_or_drop {
+	TRY(build_statement(parse, &build_newest(parse)->malformed_where, @1, "malformed"));
+	build_newest(parse)->malformed = $2;
+  }
+| "default" pass_or_drop {
+	TRY(build_statement(parse, &build_newest(parse)->default_where, @1, "default"));
+	build_newest(parse)->default_verdict = $2;
+  }
+| block
+| later_stage {
+	TRY(later_stage(parse, @1, $1));
+  }
+;
+
+mode:
+  "native"		{ $$ = MODE_NATIVE; }
+| "generic"		{ $$ = MODE_GENERIC; }
+| "offload"		{ $$ = MODE_OFFLOAD; }
+;
+
+pass_or_drop:
+  "pass"		{ $$ = VERDICT_PASS; }
+| "drop"		{ $$ = VERDICT_DROP; }
+;
+
+later_stage:
+  "limit"		{ $$ = "limit"; }
+| "synproxy"		{ $$ = "synproxy"; }
+| "filter"		{ $$ = "filter"; }
+| "balance"		{ $$ = "balance"; }
+| "route"		{ $$ = "route"; }
+| "capture"		{ $$ = "capture"; }
+;
+
+block:
+  block_word "{" block_body "}"
+;
+
+block_word:
+  "block"		{ TRY(build_statement(parse, &build_newest(parse)->block.where, @1, "block")); }
+;
+
+block_body:
+  %empty
+| block_body block_kind targets
+| block_body ";"
+;
+
+block_kind:
+  "except"		{ build_block_rule(parse, @1, BLOCK_EXCEPT); }
+| "from"		{ build_block_rule(parse, @1, BLOCK_FROM); }
+| "to"			{ build_block_rule(parse, @1, BLOCK_TO); }
+;
+
+targets:
+  target
+| targets "," target
+;
+
+target:
+  REFERENCE			{ build_target(parse, @1, $1); }
+| WORD				{ TRY(build_prefix_target(parse, @1, $1)); }
+| list_target prefixes "}"	{ TRY(build_list_end(parse)); }
+;
+
+list_target:
+  "{"			{ build_target(parse, @1, NULL); }
+;
+
+%%
+
+int keyword_token(const char *word)
+{
+	for (int token = TOKEN_SET; token <= TOKEN_CAPTURE; token++) {
+		if (!strcmp(word, yysymbol_name(YYTRANSLATE(token))))
+			return token;
+	}
+	return 0;
+}
+
+bool is_keyword(const char *word)
+{
+	return keyword_token(word) != 0;
+}
+
+static bool is_word(yysymbol_kind_t symbol)
+{
+	return symbol >= YYSYMBOL_SET && symbol <= YYSYMBOL_DEFAULT;
+}
+
+static bool is_quoted(yysymbol_kind_t symbol)
+{
+	return is_word(symbol) || symbol == YYSYMBOL_OPEN || symbol == YYSYMBOL_COMMA || symbol == YYSYMBOL_CLOSE;
+}
+
+static bool is_shown(yysymbol_kind_t symbol)
+{
+	/* A separator can nearly always stand there and says nothing. */
+	return symbol <= YYSYMBOL_CLOSE;
+}
+
+/* Made of letters: whoever wrote it meant a word of the language, not a prefix. */
+static bool looks_like_word(const char *text)
+{
+	return text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-")] == '\0';
+}
+
+/* "expected `from`, `to` or `}`". The end of the file, which is symbol 0, comes last. */
+static void hint_expected(struct error *error, const yysymbol_kind_t *expected, int count)
+{
+	char text[512] = "";
+	int total = 0;
+
+	while (total < count && is_shown(expected[total]))
+		total++;
+	for (int i = 0; i < total; i++) {
+		yysymbol_kind_t symbol = expected[expected[0] == YYSYMBOL_YYEOF ? (i + 1) % total : i];
+		const char *quote = is_quoted(symbol) ? "`" : "";
+		const char *join = i == 0 ? "" : i + 1 == total ? " or " : ", ";
+		size_t used = strlen(text);
+		snprintf(text + used, sizeof(text) - used, "%s%s%s%s", join, quote, yysymbol_name(symbol), quote);
+	}
+	error_hint(error, "expected %s", text);
+}
+
+static const char *near_word(const char *word, const yysymbol_kind_t *expected, int count)
+{
+	const char *words[YYNTOKENS] = { NULL };
+
+	for (int i = 0; i < count; i++) {
+		if (is_word(expected[i]))
+			words[i] = yysymbol_name(expected[i]);
+	}
+	return nearest(word, words, (size_t)count);
+}
+
+static void set_unexpected(struct parse *parse, struct location where, yysymbol_kind_t token, const char *text)
+{
+	const struct location *brace = &parse->braces[parse->depth - (parse->depth > 0)];
+
+	if (token == YYSYMBOL_YYEOF && parse->depth)
+		error_at(parse->error, where, "unexpected end of the file: the { at line %d, column %d is not closed",
+			 brace->line, brace->column);
+	else if (token == YYSYMBOL_YYEOF)
+		error_at(parse->error, where, "unexpected end of the file");
+	else if (token == YYSYMBOL_STRING)
+		error_at(parse->error, where, "unexpected string %.80s", text);
+	else if (token == YYSYMBOL_WORD && looks_like_word(text))
+		error_at(parse->error, where, "unknown word `%.80s`", text);
+	else
+		error_at(parse->error, where, "unexpected `%.80s`", text);
+}
+
+/* Called by the parser; the lexer's last token is the one that does not fit. */
+static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, struct parse *parse)
+{
+	yysymbol_kind_t expected[YYNTOKENS];
+	int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
+	yysymbol_kind_t token = yypcontext_token(context);
+	const char *text = yyget_text(scanner);
+	const char *meant = NULL;
+
+	if (count < 0)
+		return count;
+	set_unexpected(parse, *yypcontext_location(context), token, text);
+	if (token == YYSYMBOL_WORD || token == YYSYMBOL_NAME)
+		meant = near_word(text, expected, count);
+	if (meant)
+		error_hint(parse->error, "did you mean `%s`?", meant);
+	else
+		hint_expected(parse->error, expected, count);
+	return 0;
+}
+
+/* Only for a parser that runs out of stack or memory. */
+static int yyerror(const struct location *where, void *scanner, struct parse *parse, const char *message)
+{
+	return error_at(parse->error, *where, "%s", message);
+}
+
+static int later_stage(struct parse *parse, struct location where, const char *stage)
+{
+	int err = error_at(parse->error, where, "the %s stage is not part of this version of Sluice", stage);
+	error_hint(parse->error, "this version has the block stage");
+	return err;
+}
+
+static int later_track(struct parse *parse, struct location where)
+{
+	int err = error_at(parse->error, where, "tracking fragments is not part of this version of Sluice");
+	error_hint(parse->error, "write `fragments pass` or `fragments drop`");
+	return err;
+}
+
+static int later_dynamic(struct parse *parse, struct location where)
+{
+	int err = error_at(parse->error, where, "dynamic sets are not part of this version of Sluice");
+	error_hint(parse->error, "this version has sets written in { } and sets from a file");
+	return err;
+}
+
+static int later_service(struct parse *parse, struct location where)
+{
+	int err = error_at(parse->error, where, "services are not part of this version of Sluice");
+	error_hint(parse->error, "this version has sets and interfaces");
+	return err;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A policy: what a person wrote, as a tree. Text goes in (parse, check), text comes out (print); nothing here knows the
+ * kernel, so all of it is tested without root.
+ */
+#ifndef SLUICE_POLICY_POLICY_H
+#define SLUICE_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "policy/prefix.h"
+#include "sluice/verdict.h"
+
+/* A named collection of prefixes, written in the policy or kept in a file. */
+struct set {
+	char *name;
+	struct location where;
+	char *path; /* NULL: inline. As written; relative to the policy's folder */
+	struct location path_where;
+	struct prefixes prefixes; /* as written, or as read from the file: unsorted, duplicates and all */
+};
+
+/* What a block rule is about: `@name`, one prefix, or `{ prefix, … }`. */
+struct target {
+	struct location where;
+	char *set_name;		  /* NULL: the prefixes stand here */
+	const struct set *set;	  /* settled by policy_check (policy/check.h) */
+	struct prefixes prefixes; /* as written; one, or several in braces */
+};
+
+enum block_kind {
+	BLOCK_EXCEPT,
+	BLOCK_FROM,
+	BLOCK_TO,
+};
+
+/* One statement of a block: `from @bogons, 192.0.2.0/24`. */
+struct block_rule {
+	struct location where;
+	enum block_kind kind;
+	struct target *targets;
+	size_t target_count, target_capacity;
+};
+
+struct block {
+	struct location where; /* line 0: the interface has no block stage */
+	struct block_rule *rules;
+	size_t rule_count, rule_capacity;
+};
+
+enum mode {
+	MODE_NATIVE,
+	MODE_GENERIC,
+	MODE_OFFLOAD,
+};
+
+struct interface {
+	char *name;
+	struct location where;
+	/* Each of these has a `where` with line 0 while the policy does not write it. */
+	enum mode mode;
+	struct location mode_where;
+	enum verdict fragments; /* PASS or DROP */
+	struct location fragments_where;
+	enum verdict malformed; /* PASS or DROP */
+	struct location malformed_where;
+	enum verdict default_verdict; /* PASS or DROP */
+	struct location default_where;
+	struct block block;
+};
+
+struct policy {
+	char *path;
+	struct set **sets; /* pointers, so that targets can point at a set while the list grows */
+	size_t set_count, set_capacity;
+	struct interface *interfaces;
+	size_t interface_count, interface_capacity;
+};
+
+/* Reads, parses and checks the file at `path` and the set files it names. Returns 0 and a policy that the caller frees
+ * with policy_free, or a negative errno, `*policy` untouched and `error` set. */
+int policy_load(const char *path, struct policy **policy, struct error *error);
+
+/* The same for text in memory; `path` stands in for the file's name in locations and for set files' folder. */
+int policy_parse(const char *text, const char *path, struct policy **policy, struct error *error);
+
+void policy_free(struct policy *policy);
+
+/* Writes the policy in canonical form: every option, one statement a line. Parses back to the same policy. */
+void policy_print(FILE *out, const struct policy *policy);
+
+/* One target as it is written in the policy: "from @bogons". */
+void policy_print_target(FILE *out, enum block_kind kind, const struct target *target);
+
+const char *mode_name(enum mode mode);
+const char *verdict_name(enum verdict verdict);
+const char *block_kind_name(enum block_kind kind);
+
+/* The interface of that name, or NULL. */
+const struct interface *policy_interface(const struct policy *policy, const char *name);
+
+/* The prefixes a target stands for: its own or its set's. */
+const struct prefixes *target_prefixes(const struct target *target);
+
+#endif
