@@ -15,7 +15,7 @@ deps:
 	@tools/deps
 
 demo: build
-	@$(PYTHON) tests/demo $(BUILD)/sluice
+	@$(PYTHON) demo/run $(BUILD)/sluice
 
 test: build
 	@$(PYTHON) tests/run $(BUILD)

@@ -34,19 +34,20 @@ __u64 packets;
 SEC("xdp")
 int hello(struct xdp_md *ctx)
 {
-	/* Several CPUs can be here at the same time, each with a packet of its own. Adding and reading in one atomic
-	 * step gives each packet a number of its own; `packets++` would lose some. */
+	/* Several CPUs can be here at the same time, each with a packet of its own. Adding
+	 * and reading in one atomic step gives each packet a number of its own;
+	 * `packets++` would lose some. */
 	__u64 number = __sync_fetch_and_add(&packets, 1) + 1;
 
-	/* Calls the kernel's bpf_trace_printk, which writes a line into the trace. Good for learning and for finding
-	 * mistakes; too slow for each packet of a busy interface, and every program of the machine writes to the same
-	 * trace. */
+	/* Calls the kernel's bpf_trace_printk, which writes a line into the trace. Good for
+	 * learning and for finding mistakes; too slow for each packet of a busy interface,
+	 * and every program on the machine writes into the same trace. */
 	bpf_printk("Hello World %llu", number);
 
-	/* The verdict: let the packet go on its way. The others are XDP_DROP, XDP_TX (send it back out), XDP_REDIRECT
-	 * and XDP_ABORTED (a mistake: drop it and leave a trace). */
+	/* The verdict: let the packet go on its way. The others are XDP_DROP, XDP_TX (send it
+	 * back out), XDP_REDIRECT, and XDP_ABORTED (a mistake: drop it and leave a trace). */
 	return XDP_PASS;
 }
 
-/* bpf_trace_printk is only for programs whose licence is compatible with the kernel's. */
+/* bpf_trace_printk is only for programs whose licence goes with the kernel's. */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

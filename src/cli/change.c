@@ -50,9 +50,8 @@ static void print_difference(char **old, size_t olds, char **new, size_t news)
 				unsigned down = table[(a + 1) * width + b];
 				unsigned right = table[a * width + b + 1];
 
-				table[a * width + b] = !strcmp(old[a], new[b]) ?
-							       table[(a + 1) * width + b + 1] + 1 :
-							       (down > right ? down : right);
+				table[a * width + b] = !strcmp(old[a], new[b]) ? table[(a + 1) * width + b + 1] + 1
+									       : (down > right ? down : right);
 			}
 		}
 	}
@@ -60,7 +59,8 @@ static void print_difference(char **old, size_t olds, char **new, size_t news)
 		if (table && i < olds && j < news && !strcmp(old[i], new[j])) {
 			i++;
 			j++;
-		} else if (i < olds && (j == news || !table || table[(i + 1) * width + j] >= table[i * width + j + 1])) {
+		} else if (i < olds &&
+			   (j == news || !table || table[(i + 1) * width + j] >= table[i * width + j + 1])) {
 			printf("  - %s\n", old[i++]);
 		} else {
 			printf("  + %s\n", new[j++]);

@@ -26,7 +26,8 @@ static void print_tables(const struct compiled *compiled)
 	}
 }
 
-/* Loads the program when the caller may, because only the verifier knows what is left of it; else says what is known. */
+/* Loads the program when the caller may, because only the verifier knows what is left of it; else says what is known.
+ */
 static int print_cost(const struct compiled *compiled, uint32_t instructions, struct error *error)
 {
 	struct inspection inspection;

@@ -47,8 +47,7 @@ static void show_progress(const struct capture *capture, bool done)
 		"", (int)(capture_position(capture) * 100 / size));
 }
 
-static void add(struct summary *summary, const struct captured *packet, const struct record *record,
-		const json_t *json)
+static void add(struct summary *summary, const struct captured *packet, const struct record *record, const json_t *json)
 {
 	const char *where = json_string_value(json_object_get(json, "rule"));
 
@@ -71,8 +70,7 @@ static void print_summary(const struct summary *summary)
 	const char *rule;
 	json_t *count;
 
-	printf("%llu packets, %llu bytes\n", (unsigned long long)summary->packets,
-	       (unsigned long long)summary->bytes);
+	printf("%llu packets, %llu bytes\n", (unsigned long long)summary->packets, (unsigned long long)summary->bytes);
 	if (summary->cut)
 		printf("%llu of them were cut by the capture and judged by the bytes there are\n",
 		       (unsigned long long)summary->cut);
@@ -98,8 +96,7 @@ static int replay(struct subject *subject, struct capture *capture, bool lines, 
 
 	while ((err = capture_next(capture, &packet, error)) == 1) {
 		struct record record;
-		json_t *json =
-			subject_judge(subject, packet.bytes, packet.size, packet.length, &record, error);
+		json_t *json = subject_judge(subject, packet.bytes, packet.size, packet.length, &record, error);
 
 		if (!json) {
 			err = -1;

@@ -141,8 +141,7 @@ int cli_show(int argc, char **argv)
 		json_dumpf(json, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {
-		json_array_foreach(json_object_get(json, "interfaces"), index, interface)
-			print_interface(interface);
+		json_array_foreach(json_object_get(json, "interfaces"), index, interface) print_interface(interface);
 		if (!running.attachment_count)
 			printf("nothing of Sluice runs here\n");
 		print_generation("current ", json_object_get(json, "current"));

@@ -110,7 +110,8 @@ static void print_table(json_t *table, const char *title, bool zeros, const json
 	const char *name;
 	json_t *entry;
 
-	json_object_foreach(table, name, entry) {
+	json_object_foreach(table, name, entry)
+	{
 		json_int_t packets = json_integer_value(json_object_get(entry, "packets"));
 		const json_t *before = json_object_get(json_object_get(earlier, title), name);
 		const char *text = json_string_value(json_object_get(entry, "text"));

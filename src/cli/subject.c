@@ -40,11 +40,13 @@ const struct interface *pick_interface(const struct policy *policy, const char *
 static int open_policy(const char *path, const char *name, struct subject *subject, struct error *error)
 {
 	const struct interface *interface;
-	int err = policy_load(path, &subject->policy, error);
+	struct policy *policy;
+	int err = policy_load(path, &policy, error);
 
 	if (err)
 		return err;
-	interface = pick_interface(subject->policy, name, error);
+	subject->policy = policy;
+	interface = pick_interface(policy, name, error);
 	if (!interface)
 		return -EINVAL;
 	err = compile(interface, &subject->compiled, error);

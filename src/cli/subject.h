@@ -24,8 +24,8 @@ struct subject_rule {
 	int line;
 };
 
-/* `interface` picks one of several in the policy; NULL when there is only one. Each returns 0 and a subject to close, or
- * a negative errno with `error` set. */
+/* `interface` picks one of several in the policy; NULL when there is only one. Each returns 0 and a subject to close,
+ * or a negative errno with `error` set. */
 int subject_open_policy(const char *path, const char *interface, struct subject *subject, struct error *error);
 int subject_open_interface(const char *interface, struct subject *subject, struct error *error);
 void subject_close(struct subject *subject);
@@ -37,8 +37,8 @@ const struct interface *pick_interface(const struct policy *policy, const char *
 /* The rule behind record.rule. False when no rule decided. */
 bool subject_find_rule(const struct subject *subject, uint32_t slot, struct subject_rule *rule);
 
-/* Judges one frame: the JSON object of the contract in sluice(1), which the caller owns; NULL with `error` set. The record
- * is also returned as it is. */
+/* Judges one frame: the JSON object of the contract in sluice(1), which the caller owns; NULL with `error` set. The
+ * record is also returned as it is. */
 json_t *subject_judge(struct subject *subject, const void *frame, size_t length, size_t wire_length,
 		      struct record *record, struct error *error);
 

@@ -49,8 +49,10 @@ int attach_check_free(unsigned ifindex, const char *name, struct error *error)
 		holder = holder_of_program(*hooks[i].id);
 		error_set(error, EBUSY, "interface %s has an XDP program that is not Sluice's: %s, mode %s", name,
 			  holder, hooks[i].mode);
-		error_hint(error, "Sluice never replaces it; detach it first (ip link set dev %s xdp off, or the "
-				  "program that holds its link)", name);
+		error_hint(error,
+			   "Sluice never replaces it; detach it first (ip link set dev %s xdp off, or the "
+			   "program that holds its link)",
+			   name);
 		return -EBUSY;
 	}
 	return 0;

@@ -26,9 +26,9 @@ static json_t *rules_to_json(const struct described_interface *interface)
 	for (size_t i = 0; i < interface->rule_count; i++) {
 		const struct described_rule *rule = &interface->rules[i];
 
-		json_array_append_new(rules, json_pack("{s:s, s:s, s:i, s:s*, s:i}", "text", rule->text, "file",
-						       rule->file, "line", rule->line, "set", rule->set, "slot",
-						       (int)rule->slot));
+		json_array_append_new(rules,
+				      json_pack("{s:s, s:s, s:i, s:s*, s:i}", "text", rule->text, "file", rule->file,
+						"line", rule->line, "set", rule->set, "slot", (int)rule->slot));
 	}
 	return rules;
 }

@@ -41,7 +41,8 @@ static void making_free(struct making *making, size_t count)
 	free(making);
 }
 
-/* Removes what a change that was cut off left behind: a generation that never came to run, or else its temporary name. */
+/* Removes what a change that was cut off left behind: a generation that never came to run, or else its temporary name.
+ */
 static int finish_cut_off(const struct pins *pins, struct error *error)
 {
 	char path[PATH_MAX], name[PATH_MAX];
@@ -156,8 +157,7 @@ static bool runs_already(const struct running *running, const struct description
 		const struct attachment *attachment = running_attachment(running, interface->name);
 
 		if (!match || strcmp(match->digest, interface->digest) || !attachment ||
-		    attachment->generation != current->number ||
-		    attachment->ifindex != if_nametoindex(interface->name))
+		    attachment->generation != current->number || attachment->ifindex != if_nametoindex(interface->name))
 			return false;
 	}
 	return true;
@@ -233,7 +233,8 @@ static int enact(const struct pins *pins, const struct running *running, struct 
 		return err;
 	pins_path(pins, path, "generations/" GENERATION_NEW);
 	pins_path(pins, name, "generations/%u", description->generation);
-	rename(path, name); /* should it fail: it runs all the same, and the next change finds it and gives it its name */
+	rename(path,
+	       name); /* should it fail: it runs all the same, and the next change finds it and gives it its name */
 	return 0;
 }
 
@@ -242,8 +243,8 @@ static const struct description *described(const struct generation *generation)
 	return generation ? &generation->description : NULL;
 }
 
-static int apply(struct pins *pins, const struct running *running, const struct policy *policy,
-		 struct making *making, struct change *change, struct error *error)
+static int apply(struct pins *pins, const struct running *running, const struct policy *policy, struct making *making,
+		 struct change *change, struct error *error)
 {
 	size_t count = policy->interface_count;
 	CLEANUP_FREE struct placement *placements = xcalloc(count, sizeof(*placements));

@@ -20,15 +20,15 @@ struct change {
 
 void change_free(struct change *change);
 
-/* Makes what runs match the policy: interfaces it names get its program, interfaces it does not name are let go. Returns
- * 0 with `change` set, or a negative errno with `error` set and what ran still running. */
+/* Makes what runs match the policy: interfaces it names get its program, interfaces it does not name are let go.
+ * Returns 0 with `change` set, or a negative errno with `error` set and what ran still running. */
 int generation_apply(const struct policy *policy, struct change *change, struct error *error);
 
 /* Goes to the previous generation; the one that ran becomes the previous. -ENOENT when there is none. */
 int generation_rollback(struct change *change, struct error *error);
 
-/* Detaches one interface, or all with `interface` NULL. When nothing is attached any more, nothing stays pinned, and the
- * counters are gone. -ENOENT when the named interface, or any, is not attached. `*detached` counts. */
+/* Detaches one interface, or all with `interface` NULL. When nothing is attached any more, nothing stays pinned, and
+ * the counters are gone. -ENOENT when the named interface, or any, is not attached. `*detached` counts. */
 int generation_down(const char *interface, size_t *detached, struct error *error);
 
 #endif

@@ -21,7 +21,8 @@ struct inspection {
 /* Returns 0, or a negative errno. */
 int inspect_program(uint32_t id, struct inspection *inspection);
 
-/* Instructions of the program as compiled, before the verifier deletes what the policy does not use. Needs no rights. */
+/* Instructions of the program as compiled, before the verifier deletes what the policy does not use. Needs no rights.
+ */
 int inspect_object(uint32_t *instructions, struct error *error);
 
 /* Loads the program for `compiled`, looks at it and closes it again. -EPERM without the rights. */

@@ -86,7 +86,8 @@ int judge_frame(struct judge *judge, const void *frame, size_t length, size_t wi
 	size_t given = length < FRAME_MAX ? length : FRAME_MAX;
 
 	memcpy(judge->frame, frame, given);
-	if (given < ETH_HLEN) { /* the kernel takes no shorter input: fill it up, and tell the program the true length */
+	if (given <
+	    ETH_HLEN) { /* the kernel takes no shorter input: fill it up, and tell the program the true length */
 		memset(judge->frame + given, 0, ETH_HLEN - given);
 		given = ETH_HLEN;
 	}

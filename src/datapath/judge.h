@@ -19,14 +19,14 @@
 
 struct judge {
 	struct program program;
-	struct record *record;	/* the map `record` */
-	uint8_t *frame;		/* the last one, FRAME_MAX bytes */
-	uint8_t *output;	/* what the program made of it */
+	struct record *record; /* the map `record` */
+	uint8_t *frame;	       /* the last one, FRAME_MAX bytes */
+	uint8_t *output;       /* what the program made of it */
 	size_t frame_length, output_length;
 };
 
-/* Each returns 0 and a judge to close, or a negative errno with `error` set. `object` is the digest of the BPF object that
- * the running program was loaded from: -EPROTO when it is not the one in this executable. */
+/* Each returns 0 and a judge to close, or a negative errno with `error` set. `object` is the digest of the BPF object
+ * that the running program was loaded from: -EPROTO when it is not the one in this executable. */
 int judge_open(const struct compiled *compiled, struct judge *judge, struct error *error);
 int judge_open_copy(int running, const char *object, struct judge *judge, struct error *error);
 

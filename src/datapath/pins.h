@@ -9,8 +9,8 @@
  *
  * A generation is called "new" while it is being made and becomes N when its programs have been attached.
  *
- * ROOT is /sys/fs/bpf/sluice or $SLUICE_BPFFS. NETNS is the cookie of the network namespace, which the kernel never gives
- * twice. bpffs refuses dots, so IFACE has ':' for each '.': no interface has a ':' in its name.
+ * ROOT is /sys/fs/bpf/sluice or $SLUICE_BPFFS. NETNS is the cookie of the network namespace, which the kernel never
+ * gives twice. bpffs refuses dots, so IFACE has ':' for each '.': no interface has a ':' in its name.
  */
 #ifndef SLUICE_DATAPATH_PINS_H
 #define SLUICE_DATAPATH_PINS_H

@@ -102,8 +102,7 @@ static void set_offload(struct sluice_bpf *skeleton, unsigned ifindex)
 	struct bpf_map *map;
 
 	bpf_program__set_ifindex(skeleton->progs.sluice, ifindex);
-	bpf_object__for_each_map(map, skeleton->obj)
-		bpf_map__set_ifindex(map, ifindex);
+	bpf_object__for_each_map(map, skeleton->obj) bpf_map__set_ifindex(map, ifindex);
 }
 
 static int load(const struct compiled *compiled, const struct load *how, struct program *out, struct error *error)

@@ -38,7 +38,8 @@ struct running {
 	const struct generation *previous; /* what `rollback` goes to; NULL: none */
 };
 
-/* Returns 0 and a result to free with running_free, or a negative errno with `error` set. Nothing pinned is no error. */
+/* Returns 0 and a result to free with running_free, or a negative errno with `error` set. Nothing pinned is no error.
+ */
 int running_read(const struct pins *pins, struct running *running, struct error *error);
 void running_free(struct running *running);
 

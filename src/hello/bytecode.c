@@ -127,8 +127,6 @@ static char *memory_text(const struct bpf_insn *insn)
 {
 	CLEANUP_FREE char *store = address_text(size_text(insn->code), insn->dst_reg, insn->off);
 	CLEANUP_FREE char *load = address_text(size_text(insn->code), insn->src_reg, insn->off);
-	int is_wide = BPF_CLASS(insn->code) == BPF_LDX || BPF_SIZE(insn->code) == BPF_DW;
-	char value[REGISTER_TEXT];
 
 	if (BPF_CLASS(insn->code) == BPF_STX && BPF_MODE(insn->code) == BPF_ATOMIC)
 		return atomic_text(insn);
@@ -136,16 +134,16 @@ static char *memory_text(const struct bpf_insn *insn)
 		return unknown_text(insn);
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_LDX:
-		return xasprintf("%s = %s", register_text(value, is_wide, insn->dst_reg), load);
+		return xasprintf("r%u = %s", insn->dst_reg, load);
 	case BPF_STX:
-		return xasprintf("%s = %s", store, register_text(value, is_wide, insn->src_reg));
+		return xasprintf("%s = r%u", store, insn->src_reg);
 	default:
 		return xasprintf("%s = %d", store, insn->imm);
 	}
 }
 
-/* The second slot has the upper half of the number. For a map, the loader puts its descriptor there, the kernel on the way
- * back its id. */
+/* The second slot has the upper half of the number. For a map, the loader puts its descriptor there, the kernel on the
+ * way back its id. */
 static char *load64_text(const struct bpf_insn *insn)
 {
 	uint64_t number = (uint32_t)insn[0].imm | (uint64_t)(uint32_t)insn[1].imm << 32;
@@ -187,8 +185,7 @@ char *bytecode_text(const struct bpf_insn *instruction, const char *callee)
 	}
 }
 
-char *bytecode_listing(const struct bpf_insn *instructions, size_t count,
-		       char *(*callee)(const struct bpf_insn *call))
+char *bytecode_listing(const struct bpf_insn *instructions, size_t count, char *(*callee)(const struct bpf_insn *call))
 {
 	char *text = NULL;
 	size_t length;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* BPF byte code as text, written as llvm-objdump writes it. Source: Documentation/bpf/standardization/instruction-set.rst
- * of the kernel (RFC 9669). */
+/* BPF byte code as text, written as llvm-objdump writes it. Source:
+ * Documentation/bpf/standardization/instruction-set.rst of the kernel (RFC 9669). */
 #ifndef SLUICE_HELLO_BYTECODE_H
 #define SLUICE_HELLO_BYTECODE_H
 
@@ -15,7 +15,6 @@ char *bytecode_text(const struct bpf_insn *instruction, const char *callee);
 
 /* A listing: number and text of each instruction, a line each. `callee` names the function of a call and returns memory
  * for us to free, or NULL; it may be NULL itself. Free the result. */
-char *bytecode_listing(const struct bpf_insn *instructions, size_t count,
-		       char *(*callee)(const struct bpf_insn *call));
+char *bytecode_listing(const struct bpf_insn *instructions, size_t count, char *(*callee)(const struct bpf_insn *call));
 
 #endif

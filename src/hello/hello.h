@@ -17,9 +17,9 @@ struct hello_options {
 	int seconds;  /* at most, to wait for packets; 1 to HELLO_SECONDS_MAX */
 };
 
-/* Walks through all steps and prints them on standard output. Nothing stays attached, loaded, pinned or written, whatever
- * happens; SIGINT, SIGTERM and SIGHUP end the walk early. Returns 0, or a negative errno with `error` set: -EINTR after a
- * signal. */
+/* Walks through all steps and prints them on standard output. Nothing stays attached, loaded, pinned or written,
+ * whatever happens; SIGINT, SIGTERM and SIGHUP end the walk early. Returns 0, or a negative errno with `error` set:
+ * -EINTR after a signal. */
 int hello_walk(const struct hello_options *options, struct error *error);
 
 #endif

@@ -17,7 +17,7 @@
 static const struct {
 	const char *machine, *objdump;
 } machines[] = {
-	{ "x86_64", "i386:x86-64" },   { "aarch64", "aarch64" }, { "riscv64", "riscv:rv64" },
+	{ "x86_64", "i386:x86-64" },	   { "aarch64", "aarch64" },   { "riscv64", "riscv:rv64" },
 	{ "ppc64le", "powerpc:common64" }, { "s390x", "s390:64-bit" },
 };
 
@@ -125,16 +125,17 @@ void machine_code_free_command(char *argv[DISASSEMBLER_ARGUMENTS])
 		free(argv[i]);
 }
 
-/* "call   0xffffffff81234567": the name of what is there, NULL when it is no such line. */
-static char *called_name(const char *line)
+/* "call   0xffffffff81234567": the name of what is there, NULL when it is no such line or nothing begins there. */
+static char *name_of_target(const char *line)
 {
-	const char *call = strstr(line, "call");
-	const char *address = call ? strstr(call, "0x") : NULL;
+	const char *jump = strstr(line, "call") ?: strstr(line, "jmp");
+	const char *address = jump ? strstr(jump, "0x") : NULL;
 
 	return address ? symbol_name(strtoull(address, NULL, 16)) : NULL;
 }
 
-/* objdump: "hello.jited:     file format binary", "Disassembly of section .data:", "0000000000000000 <.data>:"; llvm-mc:
+/* objdump: "hello.jited:     file format binary", "Disassembly of section .data:", "0000000000000000 <.data>:";
+ * llvm-mc:
  * "\t.text". */
 static int is_title(const char *line)
 {
@@ -150,7 +151,7 @@ char *machine_code_annotate(const char *listing)
 	FILE *out = open_memstream(&text, &length);
 
 	for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
-		CLEANUP_FREE char *name = called_name(line);
+		CLEANUP_FREE char *name = name_of_target(line);
 
 		if (!is_title(line))
 			fprintf(out, "%s%s%s\n", line, name ? "  # " : "", name ?: "");

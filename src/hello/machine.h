@@ -14,16 +14,17 @@ struct machine_code {
 	uint64_t address; /* 0: the kernel does not say */
 };
 
-/* Reads the kernel's own image of the program. Returns 0 and memory to free with machine_code_free, or a negative errno. */
+/* Reads the kernel's own image of the program. Returns 0 and memory to free with machine_code_free, or a negative
+ * errno. */
 int machine_code_read(int program, struct machine_code *code);
 void machine_code_free(struct machine_code *code);
 
 /* Most arguments of a disassembler's command, and the NULL behind them. */
 #define DISASSEMBLER_ARGUMENTS 9
 
-/* Finds a disassembler for this machine and writes what it is to read into `folder`: hello.jited for objdump, hello.jited.hex
- * for llvm-mc. `argv` is then its command; its strings are to be freed with machine_code_free_command. Returns 0, -ENOENT
- * when none is installed, or another negative errno. */
+/* Finds a disassembler for this machine and writes what it is to read into `folder`: hello.jited for objdump,
+ * hello.jited.hex for llvm-mc. `argv` is then its command; its strings are to be freed with machine_code_free_command.
+ * Returns 0, -ENOENT when none is installed, or another negative errno. */
 int machine_code_command(const struct machine_code *code, const char *folder, char *argv[DISASSEMBLER_ARGUMENTS]);
 void machine_code_free_command(char *argv[DISASSEMBLER_ARGUMENTS]);
 

@@ -35,6 +35,11 @@ void screen_heading(int number, int count, const char *title)
 	printf("\n%s%d/%d  %s%s\n", bold, number, count, title, plain);
 }
 
+void screen_end(const char *text)
+{
+	printf("\n%s%s%s\n", bold, text, plain);
+}
+
 static void print_indented(const char *text, const char *indent, const char *colour)
 {
 	while (*text) {
@@ -45,22 +50,33 @@ static void print_indented(const char *text, const char *indent, const char *col
 	}
 }
 
+static char *text_of(const char *format, va_list arguments)
+{
+	char *text;
+
+	return vasprintf(&text, format, arguments) < 0 ? xstrdup("") : text;
+}
+
 void screen_say(const char *format, ...)
 {
 	CLEANUP_FREE char *text = NULL;
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
+	text = text_of(format, arguments);
 	va_end(arguments);
-	if (text)
-		print_indented(text, "  ", "");
+	print_indented(text, "  ", "");
 }
 
-void screen_command(const char *command)
+void screen_command(const char *format, ...)
 {
-	printf("  %s$ %s%s\n", green, command, plain);
+	CLEANUP_FREE char *text = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	text = text_of(format, arguments);
+	va_end(arguments);
+	printf("  %s$ %s%s\n", green, text, plain);
 }
 
 static size_t count_lines(const char *text)

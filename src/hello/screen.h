@@ -10,11 +10,14 @@ void screen_start(void);
 
 void screen_heading(int number, int count, const char *title);
 
+/* The last line of the walk, apart from its last step. */
+void screen_end(const char *text);
+
 /* Plain sentences; a line break in them begins a new line. */
 void screen_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A command that the reader can type. */
-void screen_command(const char *command);
+void screen_command(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* What was read: at most `limit` lines of it, then how many more there are. */
 void screen_output(const char *text, size_t limit);

@@ -21,6 +21,7 @@
 #include "hello_source.h"
 
 #define UNLOAD_MILLISECONDS 2000 /* the kernel frees programs a little after they were let go */
+#define UNLOAD_PAUSE 20
 
 const void *hello_object(size_t *size)
 {
@@ -357,17 +358,19 @@ int session_count(const struct session *session, uint64_t *packets)
 	return bpf_map_lookup_elem(session->counter, &only, packets) ? -errno : 0;
 }
 
-bool session_program_lives(const struct session *session)
+int session_program_lives(const struct session *session)
 {
 	int64_t deadline = wait_clock() + UNLOAD_MILLISECONDS;
 
 	while (wait_clock() < deadline) {
 		CLEANUP_FD int fd = bpf_prog_get_fd_by_id(session->program_id);
+		int err;
 
 		if (fd < 0)
-			return errno != ENOENT;
-		if (wait_for(-1, wait_clock() + 20))
-			break;
+			return errno == ENOENT ? 0 : -errno;
+		err = wait_for(-1, wait_clock() + UNLOAD_PAUSE);
+		if (err)
+			return err;
 	}
-	return true;
+	return 1;
 }

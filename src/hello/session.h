@@ -38,7 +38,8 @@ struct session {
 /* The object and the source that are built into this program. */
 const void *hello_object(size_t *size);
 
-/* Finds the interface and makes the folders. On failure nothing is left. Returns 0, or a negative errno with `error` set. */
+/* Finds the interface and makes the folders. On failure nothing is left. Returns 0, or a negative errno with `error`
+ * set. */
 int session_open(const struct hello_options *options, struct session *session, struct error *error);
 
 /* Undoes everything, whatever has been done. */
@@ -53,7 +54,8 @@ void session_unload(struct session *session);
 /* The counter of the program. Returns 0 or a negative errno. */
 int session_count(const struct session *session, uint64_t *packets);
 
-/* True as long as the kernel has a program of that id, or does not let us ask. Waits a little for it to go. */
-bool session_program_lives(const struct session *session);
+/* Whether the kernel still has the program that was let go: gives it a little time to free it. Returns 1, 0, or a
+ * negative errno when the kernel does not say. */
+int session_program_lives(const struct session *session);
 
 #endif

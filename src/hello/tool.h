@@ -10,8 +10,8 @@ char *tool_find(const char *name);
 /* The command as one types it in a shell. `argv` ends with NULL. Free the result. */
 char *tool_text(const char *const *argv);
 
-/* Runs it in `folder` and collects what it prints. Returns 0 with `*output` to free and the exit status in `*status` (-1: it
- * was killed), or a negative errno: -ETIMEDOUT when it took too long and was killed, -EINTR after a signal. */
+/* Runs it in `folder` and collects what it prints. Returns 0 with `*output` to free and the exit status in `*status`
+ * (-1: it was killed), or a negative errno: -ETIMEDOUT when it took too long and was killed, -EINTR after a signal. */
 int tool_run(const char *const *argv, const char *folder, char **output, int *status);
 
 #endif

@@ -12,19 +12,21 @@
 #include "base/memory.h"
 #include "hello/wait.h"
 
-static int open_mounted(void)
+static int open_mounted(const char **place)
 {
-	static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+	static const char *const places[] = { TRACE_PLACE, "/sys/kernel/debug/tracing" };
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		int root = open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		struct statfs fs;
 
+		*place = places[i];
 		if (root >= 0 && !fstatfs(root, &fs) && fs.f_type == TRACEFS_MAGIC)
 			return root;
 		if (root >= 0)
 			close(root);
 	}
+	*place = NULL;
 	return -ENOENT;
 }
 
@@ -42,14 +44,14 @@ static int open_unmounted(void)
 
 static int open_root(struct trace *trace)
 {
-	trace->root = open_mounted();
-	trace->is_mounted = trace->root >= 0;
+	trace->root = open_mounted(&trace->place);
 	if (trace->root < 0)
 		trace->root = open_unmounted();
 	return trace->root < 0 ? trace->root : 0;
 }
 
-/* bpf_printk is a trace event like others since Linux 5.9; an instance sees only the events that are turned on in it. */
+/* bpf_printk is a trace event like others since Linux 5.9; an instance sees only the events that are turned on in it.
+ */
 static int turn_on(const struct trace *trace)
 {
 	CLEANUP_FREE char *path = xasprintf("%s/events/bpf_trace/bpf_trace_printk/enable", trace->instance);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "hello/look.h"
 #include "hello/screen.h"
 #include "hello/session.h"
 #include "hello/steps.h"
@@ -19,7 +20,8 @@ static const struct {
 	  "What comes out is an ordinary object file; this one was made when Sluice was built.",
 	  step_object },
 	{ "Byte code",
-	  "Ten registers, 8 bytes an instruction. Where the program uses a global variable or a text,\n"
+	  "Eleven registers, r0 to r10, and 8 bytes an instruction. Where the program uses a global variable or a "
+	  "text,\n"
 	  "the object only has a note: the address is filled in when it is loaded.",
 	  step_bytecode },
 	{ "Load and pin",
@@ -44,8 +46,7 @@ static const struct {
 	  "which lets go by itself when its process ends; by hand the attachment stays until it is removed.",
 	  step_attach },
 	{ "Seen on the interface",
-	  "The kernel shows the program wherever it shows the interface, so that nobody has to guess.",
-	  step_link },
+	  "The kernel shows the program wherever it shows the interface, so that nobody has to guess.", step_link },
 	{ "The trace, live",
 	  "The program writes a line for each packet into the kernel's trace, on the CPU and in the\n"
 	  "process that happened to be running when the packet came.",
@@ -54,11 +55,9 @@ static const struct {
 	  "The global variable of the program is a map with one element. It can be read at any time,\n"
 	  "while packets pass.",
 	  step_counter },
-	{ "Detach",
-	  "Packets pass the interface as before. The program is still loaded: the pin holds it.",
+	{ "Detach", "Packets pass the interface as before. The program is still loaded: the pin holds it.",
 	  step_detach },
-	{ "Unload",
-	  "Without the pin nothing holds the program and its maps any more, and the kernel frees them.",
+	{ "Unload", "Without the pin nothing holds the program and its maps any more, and the kernel frees them.",
 	  step_unload },
 };
 
@@ -71,7 +70,7 @@ static void introduce(const struct session *session)
 	screen_say("Hello World in eBPF on %s, in %d steps.", session->options->interface, STEPS);
 	screen_say("The lines with a $ do the same by hand; those with a file name work in this folder,\n"
 		   "which is removed at the end:");
-	screen_command_in("cd %s", session->folder);
+	look_show(session, (const char *[]){ "cd", session->folder, NULL });
 }
 
 /* What ends the walk between two steps. */
@@ -120,7 +119,7 @@ int hello_walk(const struct hello_options *options, struct error *error)
 		err = walk(&session, error);
 		session_close(&session);
 		if (!err)
-			screen_say("\nEverything is as it was before.");
+			screen_end("Everything is as it was before.");
 	}
 	wait_end();
 	return err;

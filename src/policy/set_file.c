@@ -2,14 +2,13 @@
 /* A set kept in a file: one prefix a line, '#' begins a comment. The file is read whole and cut up in place. */
 #include "policy/prefix.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
 
-/* Some 50 million prefixes; a device that never ends is found out before it has eaten the memory. */
-#define SET_FILE_MAX (1UL << 30)
+/* More than ten million prefixes; a device that never ends is found out before it has eaten the memory. */
+#define SET_FILE_MAX (256UL << 20)
 
 #define BLANKS " \t\r\f\v"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The first half of the steps: the program, from the object to the machine code. */
 #include "hello/steps.h"
 
 #include <errno.h>
@@ -8,16 +9,12 @@
 #include <bpf/bpf.h>
 
 #include "base/memory.h"
-#include "datapath/attach.h"
-#include "datapath/holder.h"
 #include "hello/bytecode.h"
 #include "hello/look.h"
 #include "hello/machine.h"
 #include "hello/object.h"
 #include "hello/screen.h"
 #include "hello/symbols.h"
-
-#define LISTING_LINES 40
 
 /* The program from its section on; what is above is comments. */
 static char *program_text(const struct session *session)
@@ -59,14 +56,14 @@ int step_object(struct session *session, struct error *error)
 	size_t size;
 
 	screen_command("sed -n '/^SEC/,$p' hello.bpf.c");
-	screen_output(source, LISTING_LINES);
-	screen_command_in("clang -O2 -g -target bpf -mcpu=v3 %s%s-c hello.bpf.c -o hello.bpf.o", include ?: "",
-			  include ? " " : "");
-	if (look(session, LISTING_LINES, (const char *[]){ "file", "hello.bpf.o", NULL }))
+	screen_output(source, LOOK_LINES);
+	screen_command("clang -O2 -g -target bpf -mcpu=v3 %s%s-c hello.bpf.c -o hello.bpf.o", include ?: "",
+		       include ? " " : "");
+	if (look(session, (const char *[]){ "file", "hello.bpf.o", NULL }))
 		return 0;
 	object = hello_object(&size);
 	own = object_text(object, size);
-	screen_output(own, LISTING_LINES);
+	screen_output(own, LOOK_LINES);
 	return 0;
 }
 
@@ -75,10 +72,10 @@ int step_bytecode(struct session *session, struct error *error)
 	const struct bpf_program *program = bpf_object__find_program_by_name(session->object, "hello");
 	CLEANUP_FREE char *own = NULL;
 
-	if (look(session, LISTING_LINES, (const char *[]){ "llvm-objdump", "-d", "-r", "hello.bpf.o", NULL }))
+	if (look(session, (const char *[]){ "llvm-objdump", "-d", "-r", "hello.bpf.o", NULL }))
 		return 0;
 	own = bytecode_listing(bpf_program__insns(program), bpf_program__insn_cnt(program), NULL);
-	screen_output(own, LISTING_LINES);
+	screen_output(own, LOOK_LINES);
 	return 0;
 }
 
@@ -87,7 +84,7 @@ int step_load(struct session *session, struct error *error)
 	CLEANUP_FREE char *pin = xasprintf("%s/hello", session->pins);
 	int err;
 
-	look_only(session, (const char *[]){ "bpftool", "prog", "load", "hello.bpf.o", pin, NULL });
+	look_show(session, (const char *[]){ "bpftool", "prog", "load", "hello.bpf.o", pin, NULL });
 	err = session_load(session, error);
 	if (err)
 		return err;
@@ -101,26 +98,6 @@ static char *id_text(uint32_t id)
 	return xasprintf("%u", id);
 }
 
-static void show_program(const struct session *session)
-{
-	CLEANUP_FREE char *id = id_text(session->program_id);
-	struct bpf_prog_info info = {};
-	uint32_t size = sizeof(info);
-	CLEANUP_FREE char *own = NULL;
-	char tag[2 * BPF_TAG_SIZE + 1];
-
-	if (look(session, LISTING_LINES, (const char *[]){ "bpftool", "prog", "show", "id", id, NULL }))
-		return;
-	if (bpf_obj_get_info_by_fd(session->program, &info, &size))
-		return;
-	for (int i = 0; i < BPF_TAG_SIZE; i++)
-		snprintf(tag + 2 * i, 3, "%02x", info.tag[i]);
-	own = xasprintf("id %u  type %s  name %s  tag %s  xlated %u bytes  jited %u bytes  maps %u", info.id,
-			libbpf_bpf_prog_type_str(info.type), info.name, tag, info.xlated_prog_len,
-			info.jited_prog_len, info.nr_map_ids);
-	screen_output(own, LISTING_LINES);
-}
-
 /* The maps as the kernel describes them, one a line. */
 static char *maps_text(const struct session *session)
 {
@@ -129,7 +106,8 @@ static char *maps_text(const struct session *session)
 	FILE *out = open_memstream(&text, &length);
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, session->object) {
+	bpf_object__for_each_map(map, session->object)
+	{
 		struct bpf_map_info info = {};
 		uint32_t size = sizeof(info);
 
@@ -146,14 +124,14 @@ int step_identity(struct session *session, struct error *error)
 {
 	CLEANUP_FREE char *own = NULL;
 
-	show_program(session);
+	look_program(session);
 	for (uint32_t i = 0; i < session->map_count; i++) {
 		CLEANUP_FREE char *id = id_text(session->map_ids[i]);
 
-		if (look(session, LISTING_LINES, (const char *[]){ "bpftool", "map", "show", "id", id, NULL }))
+		if (look(session, (const char *[]){ "bpftool", "map", "show", "id", id, NULL }))
 			continue;
 		own = maps_text(session);
-		screen_output(own, LISTING_LINES);
+		screen_output(own, LOOK_LINES);
 		break;
 	}
 	return 0;
@@ -193,12 +171,61 @@ int step_translated(struct session *session, struct error *error)
 	CLEANUP_FREE char *id = id_text(session->program_id);
 	CLEANUP_FREE char *own = NULL;
 
-	if (look(session, LISTING_LINES, (const char *[]){ "bpftool", "prog", "dump", "xlated", "id", id, NULL }))
+	if (look(session, (const char *[]){ "bpftool", "prog", "dump", "xlated", "id", id, NULL }))
 		return 0;
 	own = translated_text(session);
 	if (own)
-		screen_output(own, LISTING_LINES);
+		screen_output(own, LOOK_LINES);
 	else
-		screen_say("The kernel does not show it (kernel.kptr_restrict or kernel.perf_event_paranoid).");
+		screen_say("The kernel does not show it, to keep its addresses secret (kernel.kptr_restrict).");
+	return 0;
+}
+
+/* False when there is no disassembler, or it does not work. */
+static bool show_disassembly(const struct session *session, const struct machine_code *code)
+{
+	char *argv[DISASSEMBLER_ARGUMENTS];
+	CLEANUP_FREE char *listing = NULL;
+	CLEANUP_FREE char *annotated = NULL;
+	int status = 0;
+	int err = machine_code_command(code, session->folder, argv);
+	bool shown = !err && look_into(session, (const char *const *)argv, &listing, &status);
+
+	machine_code_free_command(argv);
+	if (err == -ENOENT)
+		screen_say("(Neither objdump nor llvm-mc is installed here; the bytes as they are:)");
+	else if (err)
+		screen_say("(Cannot write hello.jited: %s; the bytes as they are:)", strerror(-err));
+	if (!shown)
+		return false;
+	annotated = machine_code_annotate(listing ?: "");
+	screen_output(annotated, LOOK_LINES);
+	if (status)
+		screen_say("(It failed; the bytes as they are:)");
+	return !status;
+}
+
+int step_machine(struct session *session, struct error *error)
+{
+	CLEANUP_FREE char *id = id_text(session->program_id);
+	struct machine_code code;
+	int err;
+
+	look_show(session, (const char *[]){ "bpftool", "prog", "dump", "jited", "id", id, NULL });
+	err = machine_code_read(session->program, &code);
+	if (err)
+		return error_set(error, -err, "cannot read the machine code: %s", strerror(-err));
+	if (!code.bytes) {
+		screen_say("The kernel shows none: its compiler is off and it interprets the byte code\n"
+			   "(net.core.bpf_jit_enable), or it keeps its addresses secret (kernel.kptr_restrict).");
+		return 0;
+	}
+	screen_say("(Many builds of bpftool answer \"No libbfd support\". With the bytes in a file:)");
+	if (!show_disassembly(session, &code)) {
+		CLEANUP_FREE char *hex = machine_code_hex(&code);
+
+		screen_output(hex, LOOK_LINES);
+	}
+	machine_code_free(&code);
 	return 0;
 }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause)
+/*
+ * The cost meter: what a program costs per packet is the time of `meter` with that program as its target, less the time
+ * with `bare`. BPF_PROG_TEST_RUN repeats it and never restores the packet; so each run writes a whole new frame, of the
+ * next flow, before the target sees it.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "sluice/meter.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, METER_FLOWS);
+	__type(key, __u32);
+	__type(value, struct meter_frame);
+} frames SEC(".maps");
+
+/* One constant slot: the kernel turns the tail call into a direct jump, the same for every target. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} target SEC(".maps");
+
+__u32 flow_mask; /* flows in use, less one */
+__u32 next_flow;
+
+/* Both pointers at the same byte of a frame. In words from byte 6 on, no address and no port lies across two words: the
+ * target could not read it before both stores have left the store buffer, a wait that no packet of a driver causes. */
+static __always_inline void write_frame(void *to, const void *from)
+{
+	*(__u32 *)to = *(const __u32 *)from;
+	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
+	for (int at = 6; at < METER_FRAME - 2; at += 8)
+		*(__u64 *)(to + at) = *(const __u64 *)(from + at);
+	*(__u16 *)(to + METER_FRAME - 2) = *(const __u16 *)(from + METER_FRAME - 2);
+}
+
+/* "xdp.frags", because a prog array takes only programs that are all so or all not. */
+SEC("xdp.frags")
+int meter(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+	__u32 flow = next_flow++ & flow_mask;
+	struct meter_frame *frame = bpf_map_lookup_elem(&frames, &flow);
+
+	if (!frame || data + METER_FRAME > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	write_frame(data, frame);
+	bpf_tail_call_static(ctx, &target, 0);
+	return XDP_ABORTED; /* no target */
+}
+
+SEC("xdp.frags")
+int bare(struct xdp_md *ctx)
+{
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "bench/meter.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "datapath/log.h"
+#include "meter.skel.h"
+
+/* A call with more than one run has the kernel patch the XDP dispatcher, before and after, and sleep until no CPU is in
+ * the old one (bpf_prog_test_run_xdp in net/bpf/test_run.c): tens of milliseconds on the clock on the wall, some
+ * hundred microseconds of CPU time. So CPU time is what counts, less that of a call that hardly does anything else. */
+#define CALIBRATION_CALLS 5
+#define CALIBRATION_RUNS 2
+
+static int open_frames(struct meter *meter, struct error *error)
+{
+	int fd = bpf_map__fd(meter->skeleton->maps.frames);
+	void *memory = mmap(NULL, METER_FLOWS * sizeof(struct meter_frame), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED)
+		return error_set(error, errno, "cannot map the frames of the cost meter: %s", strerror(errno));
+	meter->frames = memory;
+	return 0;
+}
+
+int meter_bare_fd(const struct meter *meter)
+{
+	return bpf_program__fd(meter->skeleton->progs.bare);
+}
+
+int meter_aim(struct meter *meter, int fd, struct error *error)
+{
+	int target = bpf_map__fd(meter->skeleton->maps.target);
+
+	if (bpf_map_update_elem(target, &(uint32_t){ 0 }, &fd, BPF_ANY))
+		return error_set(error, errno, "cannot aim the cost meter at a program: %s", strerror(errno));
+	return 0;
+}
+
+static double cpu_time(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return time.tv_sec * 1e9 + time.tv_nsec;
+}
+
+/* How often somebody else was given the CPU although this thread wanted it. */
+static long preemptions(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nivcsw;
+}
+
+/* CPU time of one call, in nanoseconds. */
+static int call(struct meter *meter, uint32_t runs, double *nanoseconds, struct error *error)
+{
+	uint8_t frame[METER_FRAME] = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = runs);
+	int fd = bpf_program__fd(meter->skeleton->progs.meter);
+	double start = cpu_time();
+
+	if (bpf_prog_test_run_opts(fd, &run))
+		return error_set(error, errno, "the kernel refused to run the cost meter: %s", strerror(errno));
+	*nanoseconds = cpu_time() - start;
+	return 0;
+}
+
+int meter_run(struct meter *meter, uint32_t flows, uint32_t runs, struct timing *timing, struct error *error)
+{
+	long before = preemptions();
+	double nanoseconds;
+	int err;
+
+	meter->skeleton->bss->flow_mask = flows - 1;
+	err = call(meter, runs, &nanoseconds, error);
+	if (err)
+		return err;
+	timing->nanoseconds = (nanoseconds - meter->call_ns) / runs;
+	timing->disturbed = preemptions() != before;
+	return 0;
+}
+
+static int pin(struct meter *meter, struct error *error)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	if (sched_getaffinity(0, sizeof(cpu_set_t), &meter->allowed_before) ||
+	    sched_setaffinity(0, sizeof(here), &here))
+		return error_set(error, errno, "cannot stay on one CPU: %s", strerror(errno));
+	meter->pinned = true;
+	return 0;
+}
+
+static int calibrate(struct meter *meter, struct error *error)
+{
+	int err = meter_aim(meter, meter_bare_fd(meter), error);
+
+	for (int i = 0; i < CALIBRATION_CALLS && !err; i++) {
+		double nanoseconds;
+
+		err = call(meter, CALIBRATION_RUNS, &nanoseconds, error);
+		if (!err && (i == 0 || nanoseconds < meter->call_ns))
+			meter->call_ns = nanoseconds;
+	}
+	return err;
+}
+
+int meter_open(struct meter *meter, struct error *error)
+{
+	struct meter opened = { 0 };
+	int err;
+
+	log_start();
+	opened.skeleton = meter_bpf__open_and_load();
+	if (!opened.skeleton) {
+		err = error_set(error, errno, "cannot load the cost meter: %s", strerror(errno));
+		log_hint(error);
+		return err;
+	}
+	err = open_frames(&opened, error);
+	if (!err)
+		err = pin(&opened, error);
+	if (!err)
+		err = calibrate(&opened, error);
+	if (err)
+		meter_close(&opened);
+	else
+		*meter = opened;
+	return err;
+}
+
+void meter_close(struct meter *meter)
+{
+	if (meter->pinned)
+		sched_setaffinity(0, sizeof(cpu_set_t), &meter->allowed_before);
+	if (meter->frames)
+		munmap(meter->frames, METER_FLOWS * sizeof(*meter->frames));
+	meter_bpf__destroy(meter->skeleton);
+	*meter = (struct meter){ 0 };
+}
