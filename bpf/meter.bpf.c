@@ -29,15 +29,10 @@ struct {
 __u32 flow_mask; /* flows in use, less one */
 __u32 next_flow;
 
-/* Both pointers at the same byte of a frame. In words from byte 6 on, no address and no port lies across two words: the
- * target could not read it before both stores have left the store buffer, a wait that no packet of a driver causes. */
-static __always_inline void write_frame(void *to, const void *from)
+static __always_inline void write_frame(void *to, const struct meter_frame *frame)
 {
-	*(__u32 *)to = *(const __u32 *)from;
-	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
-	for (int at = 6; at < METER_FRAME - 2; at += 8)
-		*(__u64 *)(to + at) = *(const __u64 *)(from + at);
-	*(__u16 *)(to + METER_FRAME - 2) = *(const __u16 *)(from + METER_FRAME - 2);
+	for (int i = 0; i < METER_FRAME / 8; i++)
+		((__u64 *)to)[i] = frame->words[i];
 }
 
 /* "xdp.frags", because a prog array takes only programs that are all so or all not. */

@@ -7,14 +7,21 @@
         box.address("eth0", "198.51.100.1/24")
         client.run("ping", "-c1", "198.51.100.1")
 """
+import contextlib
+import ctypes
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 
 SLUICE = os.path.abspath(os.environ.get("SLUICE", os.path.join(os.path.dirname(__file__), "../build/sluice")))
+
+CLONE_NEWNET = 0x40000000
+ETH_P_ALL = 3
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sh(*command, check=True, timeout=60, **options):
@@ -39,13 +46,41 @@ class Host:
     def run(self, *command, **options):
         return sh(*self.command(*command), **options)
 
+    def ip(self, *arguments, **options):
+        return sh("ip", "-n", self.netns, *arguments, **options)
+
     def start(self, *command, **options):
         """A process that goes on; ended by pid when the lab closes."""
         options.setdefault("stdout", subprocess.DEVNULL)
         options.setdefault("stderr", subprocess.DEVNULL)
-        process = subprocess.Popen(self.command(*command), start_new_session=True, **options)
-        self.lab.processes.append(process)
-        return process
+        return self.lab.keep(subprocess.Popen(self.command(*command), start_new_session=True, **options))
+
+    @contextlib.contextmanager
+    def inside(self):
+        """This thread is in the host's namespace; sockets made meanwhile stay in it."""
+        with open("/proc/thread-self/ns/net") as outside, open(f"/run/netns/{self.netns}") as there:
+            if libc.setns(there.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+            try:
+                yield
+            finally:
+                libc.setns(outside.fileno(), CLONE_NEWNET)
+
+    def socket(self, *arguments, timeout=2):
+        """A socket of this host; closed with the lab at the latest."""
+        with self.inside():
+            made = socket.socket(*arguments)
+        made.settimeout(timeout)
+        self.lab.sockets.append(made)
+        return made
+
+    def wire(self, interface, timeout=2):
+        """A packet socket that sends frames as they are and sees what the host's kernel sees: what XDP let through."""
+        made = self.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL), timeout=timeout)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+        with self.inside():
+            made.bind((interface, ETH_P_ALL))
+        return made
 
     def sluice(self, *arguments, check=True, **options):
         options.setdefault("env", self.lab.environment)
@@ -58,10 +93,25 @@ class Host:
     def stats(self, *arguments):
         return json.loads(self.sluice("stats", "-j", *arguments).stdout)
 
+    def show(self):
+        return json.loads(self.sluice("show", "-j").stdout)
+
     def address(self, interface, *addresses):
         for address in addresses:
             nodad = ["nodad"] if ":" in address else []  # usable at once
             sh("ip", "-n", self.netns, "addr", "add", address, "dev", interface, *nodad)
+
+    def link(self, interface):
+        """What `ip -d -j link` says of it."""
+        return json.loads(self.ip("-d", "-j", "link", "show", "dev", interface).stdout)[0]
+
+    def mac(self, interface):
+        return self.link(interface)["address"]
+
+    def program(self, interface):
+        """The id of the XDP program on an interface, whoever put it there; None when there is none."""
+        xdp = self.link(interface).get("xdp")
+        return xdp["prog"]["id"] if xdp else None
 
 
 class Lab:
@@ -69,6 +119,7 @@ class Lab:
         self.tag = tag or str(os.getpid())
         self.hosts = []
         self.processes = []
+        self.sockets = []
         self.folder = tempfile.TemporaryDirectory(prefix="sluice-lab-")
         self.pins = f"/sys/fs/bpf/sluice-{self.tag}"
         self.environment = dict(os.environ, SLUICE_BPFFS=self.pins)
@@ -79,21 +130,31 @@ class Lab:
     def __exit__(self, *_):
         self.close()
 
-    def host(self, name):
+    def host(self, name, ipv6=True):
+        """Without ipv6 nothing is on the wire but what the test sends: no multicast reports, no neighbour discovery."""
         host = Host(self, name)
         sh("ip", "netns", "add", host.netns)
         self.hosts.append(host)
-        # No router advertisements, no duplicate address detection: only what a test sends is on the wire.
-        host.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.router_solicitations=0")
+        # Only what a test sends is on the wire: no duplicate address detection, no router solicitations, multicast
+        # reports at once and then not again for an hour.
+        host.run("sysctl", "-qw", *(f"net.ipv6.conf.default.{setting}" for setting in (
+            "accept_dad=0", "router_solicitations=0", "force_mld_version=1", "mldv1_unsolicited_report_interval=3600000",
+            f"disable_ipv6={int(not ipv6)}")))
         sh("ip", "-n", host.netns, "link", "set", "lo", "up")
         return host
 
-    def cable(self, a, interface_a, b, interface_b):
+    def cable(self, a, interface_a, b, interface_b, mtu=1500):
         """A veth pair with native XDP in mind: NAPI on (gro) and no partial checksums (tx off) on both ends."""
-        sh("ip", "link", "add", interface_a, "netns", a.netns, "type", "veth", "peer", "name", interface_b, "netns", b.netns)
+        sh("ip", "link", "add", interface_a, "mtu", mtu, "netns", a.netns, "type", "veth",
+           "peer", "name", interface_b, "mtu", mtu, "netns", b.netns)
         for host, interface in ((a, interface_a), (b, interface_b)):
             host.run("ethtool", "-K", interface, "gro", "on", "tx", "off")
             sh("ip", "-n", host.netns, "link", "set", interface, "up")
+
+    def keep(self, process):
+        """A process that is ended by pid when the lab closes. It has to lead a session of its own."""
+        self.processes.append(process)
+        return process
 
     def file(self, name, text):
         path = os.path.join(self.folder.name, name)
@@ -101,24 +162,44 @@ class Lab:
             out.write(text)
         return path
 
+    def pinned(self, below=""):
+        """Everything under SLUICE_BPFFS, as paths below it; empty when not even that folder is there."""
+        top = os.path.join(self.pins, below)
+        found = []
+        for folder, folders, files in os.walk(top):
+            found += [os.path.relpath(os.path.join(folder, name), self.pins) for name in folders + files]
+        return sorted(found) + (["."] if os.path.isdir(top) else [])
+
     def close(self):
-        for process in self.processes:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        for host in self.hosts:
-            sh(SLUICE, "-n", host.netns, "down", check=False, env=self.environment)
-            sh("ip", "netns", "del", host.netns, check=False)
-        self.hosts, self.processes = [], []
-        if os.path.isdir(self.pins):
-            sh("find", self.pins, "-depth", "-delete", check=False)
-        self.folder.cleanup()
+        """Every step on its own: one that fails does not keep the others from cleaning up."""
+        with contextlib.ExitStack() as steps:  # runs backwards
+            steps.callback(self.folder.cleanup)
+            steps.callback(sh, "find", self.pins, "-depth", "-delete", check=False)
+            for host in self.hosts:
+                steps.callback(sh, "ip", "netns", "del", host.netns, check=False)
+                steps.callback(host.sluice, "down", check=False)
+            for made in self.sockets:
+                steps.callback(made.close)
+            for process in self.processes:
+                steps.callback(end, process)
+        self.hosts, self.processes, self.sockets = [], [], []
+
+
+def end(process):
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def wait_until(condition, seconds=5, step=0.02):
     """True as soon as the condition holds; False when it does not within the time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    end_of_time = time.monotonic() + seconds
+    while time.monotonic() < end_of_time:
         if condition():
             return True
         time.sleep(step)

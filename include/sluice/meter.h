@@ -14,7 +14,7 @@
 #define METER_FLOWS (1 << 20) /* at most; a power of two, as every number of flows in use */
 
 struct meter_frame {
-	__u8 bytes[METER_FRAME];
+	__u64 words[METER_FRAME / 8];
 };
 
 _Static_assert(sizeof(struct meter_frame) == METER_FRAME, "shared layout");

@@ -51,6 +51,13 @@ void error_hint(struct error *error, const char *format, ...)
 	va_end(arguments);
 }
 
+/* Text of the user's: control characters could make a terminal do things. */
+static void print_text(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		fputc((unsigned char)*text < ' ' && *text != '\t' && *text != '\n' ? '?' : *text, out);
+}
+
 /* The line, and under it a caret that keeps the line's own tabs, so that it stands where the column is. */
 static void print_line(FILE *out, const struct error *error)
 {
@@ -64,11 +71,15 @@ static void print_line(FILE *out, const struct error *error)
 	for (int i = 0; i < error->line; i++) {
 		length = getline(&line, &size, in);
 		if (length < 0)
-			return;
+			break;
 	}
-	if (length > 0 && line[length - 1] == '\n')
+	if (length < 0)
+		return;
+	while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
 		line[--length] = '\0';
-	fprintf(out, "%6d | %s\n", error->line, line);
+	fprintf(out, "%6d | ", error->line);
+	print_text(out, line);
+	fputc('\n', out);
 	if (error->column < 1 || error->column > length + 1)
 		return;
 	fprintf(out, "       | ");
@@ -85,9 +96,12 @@ void error_print(FILE *out, const struct error *error)
 		fprintf(out, "%s:%d:%d: error: ", error->file, error->line, error->column);
 	else
 		fprintf(out, "%s: error: ", error->file);
-	fprintf(out, "%s\n", error->what);
+	print_text(out, error->what);
+	fputc('\n', out);
 	if (error->file[0] && error->line)
 		print_line(out, error);
-	if (error->hint[0])
-		fprintf(out, "%s\n", error->hint);
+	if (error->hint[0]) {
+		print_text(out, error->hint);
+		fputc('\n', out);
+	}
 }

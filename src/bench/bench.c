@@ -12,17 +12,27 @@
 #include "sluice.skel.h"
 #include "sluice/counter.h"
 
-#define ROUNDS 9
-#define ROUNDS_UNDISTURBED 3 /* fewer than these are no base for a median */
+/*
+ * A round is a measurement of the policy's program between two of the bare one. A virtual CPU is now and then slower by
+ * half: its sibling works, or its host. The bare program shows it: a round whose bare times are not both within
+ * BARE_TOLERANCE of the fastest one so far, whatever the row, is left out. Measuring goes on until enough rounds are
+ * quiet.
+ */
+#define ROUNDS_WANTED 7
+#define ROUNDS_NEEDED 3 /* fewer are no base for a median: all rounds count, and the row is called noisy */
+#define ROUNDS_MAX 24
+#define BARE_TOLERANCE 1.1
 
-/* Runs in one call: enough for the clock, few enough that most calls end before the scheduler looks at the CPU. */
+/* Runs in one call: enough for the clock, few enough to be done in a few time slices of the scheduler. */
 #define RUNS (1 << 18)
 #define RUNS_MIN (1 << 14)
 #define CALL_NS 20e6
 
-struct round {
-	double bare_ns, policy_ns;
-	bool disturbed;
+struct rounds {
+	double bare[ROUNDS_MAX + 1]; /* before the first round and after each one */
+	double policy[ROUNDS_MAX];
+	size_t count;
+	double bare_limit;
 };
 
 struct verdicts {
@@ -72,36 +82,68 @@ static int read_verdicts(const struct bench *bench, struct verdicts *verdicts, s
 	return 0;
 }
 
-static int run(struct bench *bench, int fd, uint32_t flows, uint32_t runs, struct timing *timing, struct error *error)
+static int run(struct bench *bench, int fd, uint32_t flows, uint32_t runs, double *nanoseconds, struct error *error)
 {
 	int err = meter_aim(&bench->meter, fd, error);
 
-	return err ? err : meter_run(&bench->meter, flows, runs, timing, error);
+	return err ? err : meter_run(&bench->meter, flows, runs, nanoseconds, error);
 }
 
 /* A slow program gets fewer runs. Whatever the number, it is the same for both programs. */
 static int choose_runs(struct bench *bench, uint32_t flows, uint32_t *runs, struct error *error)
 {
-	struct timing timing;
-	int err = run(bench, bench->program.fd, flows, RUNS_MIN, &timing, error);
+	double nanoseconds;
+	int err = run(bench, bench->program.fd, flows, RUNS_MIN, &nanoseconds, error);
 
 	if (err)
 		return err;
 	*runs = RUNS;
-	while (*runs > RUNS_MIN && *runs * timing.nanoseconds > CALL_NS)
+	while (*runs > RUNS_MIN && *runs * nanoseconds > CALL_NS)
 		*runs /= 2;
 	return 0;
 }
 
-static int run_round(struct bench *bench, uint32_t flows, uint32_t runs, struct round *round, struct error *error)
+static bool is_quiet(const struct rounds *rounds, size_t round)
 {
-	struct timing bare, policy;
-	int err = run(bench, meter_bare_fd(&bench->meter), flows, runs, &bare, error);
+	return rounds->bare[round] <= rounds->bare_limit && rounds->bare[round + 1] <= rounds->bare_limit;
+}
 
-	if (!err)
-		err = run(bench, bench->program.fd, flows, runs, &policy, error);
-	if (!err)
-		*round = (struct round){ bare.nanoseconds, policy.nanoseconds, bare.disturbed || policy.disturbed };
+static size_t count_quiet(const struct rounds *rounds)
+{
+	size_t quiet = 0;
+
+	for (size_t i = 0; i < rounds->count; i++)
+		quiet += is_quiet(rounds, i);
+	return quiet;
+}
+
+static int run_bare(struct bench *bench, uint32_t flows, uint32_t runs, struct rounds *rounds, struct error *error)
+{
+	double *bare = &rounds->bare[rounds->count];
+	int err = run(bench, meter_bare_fd(&bench->meter), flows, runs, bare, error);
+
+	if (err)
+		return err;
+	if (!bench->fastest_bare || *bare < bench->fastest_bare)
+		bench->fastest_bare = *bare;
+	rounds->bare_limit = bench->fastest_bare * BARE_TOLERANCE;
+	return 0;
+}
+
+static int run_rounds(struct bench *bench, uint32_t flows, uint32_t runs, struct rounds *rounds, struct error *error)
+{
+	int err;
+
+	rounds->count = 0;
+	err = run_bare(bench, flows, runs, rounds, error);
+	while (!err && rounds->count < ROUNDS_MAX && count_quiet(rounds) < ROUNDS_WANTED) {
+		double *policy = &rounds->policy[rounds->count];
+
+		err = run(bench, bench->program.fd, flows, runs, policy, error);
+		rounds->count++;
+		if (!err)
+			err = run_bare(bench, flows, runs, rounds, error);
+	}
 	return err;
 }
 
@@ -119,21 +161,17 @@ static double median(double *values, size_t count)
 	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-/* Rounds in which somebody else had the CPU in between are dropped, unless hardly any other is left: their time on the
- * CPU is right, but they paid for refilling its caches. */
-static void settle(const struct round *rounds, struct bench_row *row)
+static void settle(const struct rounds *rounds, struct bench_row *row)
 {
-	double bare[ROUNDS], policy[ROUNDS];
-	size_t undisturbed = 0;
+	double bare[ROUNDS_MAX], policy[ROUNDS_MAX];
 
-	for (int i = 0; i < ROUNDS; i++)
-		undisturbed += !rounds[i].disturbed;
+	row->noisy = count_quiet(rounds) < ROUNDS_NEEDED;
 	row->rounds = 0;
-	for (int i = 0; i < ROUNDS; i++) {
-		if (rounds[i].disturbed && undisturbed >= ROUNDS_UNDISTURBED)
+	for (size_t i = 0; i < rounds->count; i++) {
+		if (!row->noisy && !is_quiet(rounds, i))
 			continue;
-		bare[row->rounds] = rounds[i].bare_ns;
-		policy[row->rounds++] = rounds[i].policy_ns;
+		bare[row->rounds] = (rounds->bare[i] + rounds->bare[i + 1]) / 2;
+		policy[row->rounds++] = rounds->policy[i];
 	}
 	row->bare_ns = median(bare, row->rounds);
 	row->policy_ns = median(policy, row->rounds);
@@ -141,25 +179,26 @@ static void settle(const struct round *rounds, struct bench_row *row)
 
 static int measure(struct bench *bench, struct bench_row *row, struct error *error)
 {
-	struct round rounds[ROUNDS];
 	struct verdicts before, after;
-	uint32_t runs;
-	uint64_t judged;
-	int err = choose_runs(bench, row->flows, &runs, error);
+	struct rounds rounds;
+	uint64_t runs, judged;
+	uint32_t runs_a_call;
+	int err = choose_runs(bench, row->flows, &runs_a_call, error);
 
 	if (!err)
 		err = read_verdicts(bench, &before, error);
-	for (int i = 0; i < ROUNDS && !err; i++)
-		err = run_round(bench, row->flows, runs, &rounds[i], error);
+	if (!err)
+		err = run_rounds(bench, row->flows, runs_a_call, &rounds, error);
 	if (!err)
 		err = read_verdicts(bench, &after, error);
 	if (err)
 		return err;
+	runs = (uint64_t)rounds.count * runs_a_call;
 	judged = after.all - before.all;
-	if (judged != (uint64_t)ROUNDS * runs)
-		return error_set(error, EPROTO, "the program judged %llu packets of %llu", (unsigned long long)judged,
-				 (unsigned long long)ROUNDS * runs);
-	settle(rounds, row);
+	if (judged != runs)
+		return error_set(error, EPROTO, "the program judged %llu of %llu packets", (unsigned long long)judged,
+				 (unsigned long long)runs);
+	settle(&rounds, row);
 	row->passed = (double)(after.passed - before.passed) / judged;
 	row->dropped = (double)(after.dropped - before.dropped) / judged;
 	return 0;

@@ -3,6 +3,7 @@
 #ifndef SLUICE_BENCH_BENCH_H
 #define SLUICE_BENCH_BENCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -14,13 +15,15 @@ struct bench {
 	const struct compiled *compiled;
 	struct program program; /* counts into maps of its own, and is attached nowhere */
 	struct meter meter;
-	uint8_t family; /* of the frames that the meter holds; 0: none yet */
+	uint8_t family;	     /* of the frames that the meter holds; 0: none yet */
+	double fastest_bare; /* nanoseconds, of all measured so far; 0: none yet */
 };
 
 struct bench_row {
 	uint8_t family;
 	uint32_t flows;
 	uint32_t rounds; /* of which the times are the medians */
+	bool noisy;	 /* the machine did something else in too many rounds to leave those out */
 	double bare_ns, policy_ns;
 	double passed, dropped; /* by the policy's program; shares of its packets */
 };

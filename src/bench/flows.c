@@ -55,7 +55,7 @@ static int write_frame(const struct draft *draft, struct meter_frame *out, struc
 	if (length != METER_FRAME)
 		return error_set(error, EINVAL, "the cost meter takes frames of %d bytes, not %zu", METER_FRAME,
 				 length);
-	memcpy(out->bytes, bytes, METER_FRAME);
+	memcpy(out->words, bytes, METER_FRAME);
 	return 0;
 }
 

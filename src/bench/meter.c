@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
@@ -52,15 +51,6 @@ static double cpu_time(void)
 	return time.tv_sec * 1e9 + time.tv_nsec;
 }
 
-/* How often somebody else was given the CPU although this thread wanted it. */
-static long preemptions(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_nivcsw;
-}
-
 /* CPU time of one call, in nanoseconds. */
 static int call(struct meter *meter, uint32_t runs, double *nanoseconds, struct error *error)
 {
@@ -75,19 +65,16 @@ static int call(struct meter *meter, uint32_t runs, double *nanoseconds, struct 
 	return 0;
 }
 
-int meter_run(struct meter *meter, uint32_t flows, uint32_t runs, struct timing *timing, struct error *error)
+int meter_run(struct meter *meter, uint32_t flows, uint32_t runs, double *nanoseconds, struct error *error)
 {
-	long before = preemptions();
-	double nanoseconds;
+	double whole;
 	int err;
 
 	meter->skeleton->bss->flow_mask = flows - 1;
-	err = call(meter, runs, &nanoseconds, error);
-	if (err)
-		return err;
-	timing->nanoseconds = (nanoseconds - meter->call_ns) / runs;
-	timing->disturbed = preemptions() != before;
-	return 0;
+	err = call(meter, runs, &whole, error);
+	if (!err)
+		*nanoseconds = (whole - meter->call_ns) / runs;
+	return err;
 }
 
 static int pin(struct meter *meter, struct error *error)

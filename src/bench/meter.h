@@ -20,12 +20,6 @@ struct meter {
 	bool pinned;
 };
 
-/* What one call of meter_run took. */
-struct timing {
-	double nanoseconds; /* per run, of CPU time */
-	bool disturbed;	    /* somebody else had the CPU in between, and left caches and branch predictors of his own */
-};
-
 /* Keeps this thread on the CPU it is on until the meter is closed, which is by the same thread. Returns 0 and a meter
  * to close, or a negative errno with `error` set. */
 int meter_open(struct meter *meter, struct error *error);
@@ -38,8 +32,8 @@ int meter_bare_fd(const struct meter *meter);
  * `error` set. */
 int meter_aim(struct meter *meter, int fd, struct error *error);
 
-/* Runs the target `runs` times, on the frames of the first `flows` flows in turn: a power of two, up to METER_FLOWS.
- * Returns 0, or a negative errno with `error` set. */
-int meter_run(struct meter *meter, uint32_t flows, uint32_t runs, struct timing *timing, struct error *error);
+/* Runs the target `runs` times, at least twice, on the frames of the first `flows` flows in turn: a power of two, up to
+ * METER_FLOWS. Returns 0 with the nanoseconds of CPU time per run, or a negative errno with `error` set. */
+int meter_run(struct meter *meter, uint32_t flows, uint32_t runs, double *nanoseconds, struct error *error);
 
 #endif

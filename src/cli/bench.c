@@ -14,10 +14,10 @@ static const uint8_t families[] = { 4, 6 };
 
 static void print_json(const char *interface, const struct bench_row *row)
 {
-	json_t *json = json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f}", "interface", interface, "family",
-				 (int)row->family, "flows", (int)row->flows, "rounds", (int)row->rounds, "bare_ns",
-				 row->bare_ns, "policy_ns", row->policy_ns, "cost_ns", row->policy_ns - row->bare_ns,
-				 "passed", row->passed, "dropped", row->dropped);
+	json_t *json = json_pack("{s:s, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f}", "interface", interface, "family",
+				 (int)row->family, "flows", (int)row->flows, "rounds", (int)row->rounds, "noisy",
+				 row->noisy, "bare_ns", row->bare_ns, "policy_ns", row->policy_ns, "cost_ns",
+				 row->policy_ns - row->bare_ns, "passed", row->passed, "dropped", row->dropped);
 
 	json_dumpf(json, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	putchar('\n');
@@ -33,9 +33,9 @@ static void print_header(const char *interface)
 
 static void print_row(const struct bench_row *row)
 {
-	printf("IPv%-3d %8u %9.1f %9.1f %9.1f %7.1f%% %7.1f%% %11.1f\n", row->family, row->flows, row->bare_ns,
+	printf("IPv%-3d %8u %9.1f %9.1f %9.1f %7.1f%% %7.1f%% %11.1f%s\n", row->family, row->flows, row->bare_ns,
 	       row->policy_ns, row->policy_ns - row->bare_ns, row->passed * 100, row->dropped * 100,
-	       1000 / row->policy_ns);
+	       1000 / row->policy_ns, row->noisy ? "  noisy" : "");
 }
 
 static int measure_all(struct bench *bench, const char *interface, bool lines, struct error *error)

@@ -25,16 +25,21 @@ static void hint_interfaces(const struct policy *policy, struct error *error)
 
 const struct interface *pick_interface(const struct policy *policy, const char *name, struct error *error)
 {
-	const struct interface *picked = name ? policy_interface(policy, name) : &policy->interfaces[0];
+	const struct interface *picked;
 
-	if (!picked)
-		error_set(error, ENOENT, "%s has no interface \"%s\"", policy->path, name);
-	else if (!name && policy->interface_count > 1)
+	if (!name && policy->interface_count == 1)
+		return &policy->interfaces[0];
+	if (!name) {
 		error_set(error, EINVAL, "%s has %zu interfaces", policy->path, policy->interface_count);
-	else
-		return picked;
-	hint_interfaces(policy, error);
-	return NULL;
+		hint_interfaces(policy, error);
+		return NULL;
+	}
+	picked = policy_interface(policy, name);
+	if (!picked) {
+		error_set(error, ENOENT, "%s has no interface \"%s\"", policy->path, name);
+		hint_interfaces(policy, error);
+	}
+	return picked;
 }
 
 static int open_policy(const char *path, const char *name, struct subject *subject, struct error *error)

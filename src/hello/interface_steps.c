@@ -99,7 +99,8 @@ static void say_nothing_arrived(const struct session *session)
 	char address[NI_MAXHOST];
 	bool is_up;
 
-	screen_say("No packet arrived on %s within %d seconds.", interface, session->options->seconds);
+	screen_say("No packet arrived on %s within %d second%s.", interface, session->options->seconds,
+		   session->options->seconds == 1 ? "" : "s");
 	read_address(interface, address, sizeof(address), &is_up);
 	if (!is_up)
 		screen_say("It is down; turn it on with: ip link set dev %s up", interface);

@@ -27,35 +27,40 @@ static void clear_host_bits(struct prefix *prefix)
 	memset(prefix->address + whole, 0, sizeof(prefix->address) - (size_t)whole);
 }
 
+static size_t count_dots(const char *address)
+{
+	size_t dots = 0;
+
+	for (const char *at = address; *at; at++)
+		dots += *at == '.';
+	return dots;
+}
+
 /* "10.1" and "10": what inet_aton(3) reads as 10.0.0.1 and 0.0.0.10, and people mean as 10.1.0.0 and 10.0.0.0. */
 static bool is_short_ipv4(const char *address)
 {
 	size_t length = strlen(address);
-	int dots = 0;
 
 	if (length == 0 || strspn(address, "0123456789.") != length)
 		return false;
-	for (const char *at = address; *at; at++)
-		dots += *at == '.';
-	return dots < 3 && address[0] != '.' && address[length - 1] != '.' && !strstr(address, "..");
+	return count_dots(address) < 3 && address[0] != '.' && address[length - 1] != '.' && !strstr(address, "..");
 }
 
 static int bad_address(const char *text, const char *address, struct location where, struct error *error)
 {
 	static const char *const missing[] = { ".0.0.0", ".0.0", ".0" };
 	const char *slash = strchr(text, '/');
-	int dots = 0, err;
+	size_t dots = count_dots(address);
+	int err;
 
 	if (!is_short_ipv4(address)) {
 		err = error_at(error, where, "`%.80s` is not an address or prefix", text);
 		error_hint(error, "write it as 192.0.2.0/24, 2001:db8::/32 or a single address");
 		return err;
 	}
-	for (const char *at = address; *at; at++)
-		dots += *at == '.';
 	err = error_at(error, where, "%s is a short form of an IPv4 address, which programs read in different ways",
 		       text);
-	if (slash)
+	if (slash && dots < sizeof(missing) / sizeof(missing[0]))
 		error_hint(error, "write all four parts: %s%s%s", address, missing[dots], slash);
 	else
 		error_hint(error, "write all four parts");

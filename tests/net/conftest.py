@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+
+from lab import Lab  # noqa: E402
+from scene import Scene  # noqa: E402
+
+
+@pytest.fixture
+def lab():
+    with Lab() as made:
+        yield made
+
+
+@pytest.fixture
+def scene(lab):
+    """A box and a client that can talk, with addresses of both families."""
+    made = Scene(lab)
+    made.settle()
+    return made
+
+
+@pytest.fixture
+def quiet(lab):
+    """A box and a client without addresses: nothing is on the cable but what the test sends."""
+    return Scene(lab, ipv6=False)
