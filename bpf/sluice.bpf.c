@@ -15,6 +15,7 @@ int sluice(struct xdp_md *ctx)
 	struct packet pkt = { .rule = PREFIX_NONE };
 	enum verdict verdict;
 
+	keep_in_memory(pkt);
 	verdict = stage_parse(ctx, &pkt);
 	if (verdict == NEXT)
 		verdict = stage_block(ctx, &pkt);

@@ -145,11 +145,11 @@ class Lab:
 
     def cable(self, a, interface_a, b, interface_b, mtu=1500):
         """A veth pair with native XDP in mind: NAPI on (gro) and no partial checksums (tx off) on both ends."""
-        sh("ip", "link", "add", interface_a, "mtu", mtu, "netns", a.netns, "type", "veth",
+        sh("ip", "link", "add", "name", interface_a, "mtu", mtu, "netns", a.netns, "type", "veth",
            "peer", "name", interface_b, "mtu", mtu, "netns", b.netns)
         for host, interface in ((a, interface_a), (b, interface_b)):
             host.run("ethtool", "-K", interface, "gro", "on", "tx", "off")
-            sh("ip", "-n", host.netns, "link", "set", interface, "up")
+            sh("ip", "-n", host.netns, "link", "set", "dev", interface, "up")
 
     def keep(self, process):
         """A process that is ended by pid when the lab closes. It has to lead a session of its own."""

@@ -67,7 +67,7 @@ static int call(struct meter *meter, uint32_t runs, double *nanoseconds, struct 
 
 int meter_run(struct meter *meter, uint32_t flows, uint32_t runs, double *nanoseconds, struct error *error)
 {
-	double whole;
+	double whole = 0;
 	int err;
 
 	meter->skeleton->bss->flow_mask = flows - 1;
@@ -95,7 +95,7 @@ static int calibrate(struct meter *meter, struct error *error)
 	int err = meter_aim(meter, meter_bare_fd(meter), error);
 
 	for (int i = 0; i < CALIBRATION_CALLS && !err; i++) {
-		double nanoseconds;
+		double nanoseconds = 0;
 
 		err = call(meter, CALIBRATION_RUNS, &nanoseconds, error);
 		if (!err && (i == 0 || nanoseconds < meter->call_ns))

@@ -45,12 +45,13 @@ int step_attach(struct session *session, struct error *error)
 	return 0;
 }
 
-/* The line of `ip link` on XDP, as the kernel answers it. */
+/* What the kernel says of XDP on the interface, NULL when the interface is gone. */
 static char *link_text(const struct session *session)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	char name[IF_NAMESIZE];
 
-	if (bpf_xdp_query(session->ifindex, 0, &query))
+	if (!if_indextoname(session->ifindex, name) || bpf_xdp_query(session->ifindex, 0, &query))
 		return NULL;
 	if (query.drv_prog_id)
 		return xasprintf("%s has program %u, native", session->options->interface, query.drv_prog_id);
@@ -68,7 +69,7 @@ int step_link(struct session *session, struct error *error)
 		return 0;
 	own = link_text(session);
 	if (!own)
-		return error_set(error, ENODEV, "the kernel does not answer for %s any more", interface);
+		return error_set(error, ENODEV, "%s is gone", interface);
 	screen_output(own, LOOK_LINES);
 	return 0;
 }
@@ -209,7 +210,7 @@ int step_detach(struct session *session, struct error *error)
 		return err;
 	if (!look(session, (const char *[]){ "ip", "link", "show", "dev", interface, NULL })) {
 		own = link_text(session);
-		screen_output(own ?: "the interface is gone", LOOK_LINES);
+		screen_output(own ?: "it is gone", LOOK_LINES);
 	}
 	look_program(session);
 	return 0;

@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 
-static bool is_terminal;
+static bool can_erase; /* a terminal that knows the sequences of ECMA-48 */
 
 /* Empty strings where there is no colour. */
 static const char *bold = "", *green = "", *dim = "", *plain = "";
@@ -21,8 +21,8 @@ void screen_start(void)
 	const char *terminal = getenv("TERM");
 
 	setlinebuf(stdout); /* lines of the trace show when they come, in a pipe too */
-	is_terminal = isatty(STDOUT_FILENO);
-	if (!is_terminal || (no_colour && *no_colour) || !terminal || !strcmp(terminal, "dumb"))
+	can_erase = isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb");
+	if (!can_erase || (no_colour && *no_colour))
 		return;
 	bold = "\033[1m";
 	green = "\033[32m";
@@ -106,13 +106,13 @@ void screen_output(const char *text, size_t limit)
 
 void screen_ask(const char *question)
 {
-	printf(is_terminal ? "\n  %s%s%s" : "\n  %s%s%s\n", dim, question, plain);
+	printf(can_erase ? "\n  %s%s%s" : "\n  %s%s%s\n", dim, question, plain);
 	fflush(stdout);
 }
 
 void screen_answered(void)
 {
-	if (is_terminal)
+	if (can_erase)
 		printf("\r\033[K\033[A"); /* clear the line, and go up over the empty one before it */
 	fflush(stdout);
 }

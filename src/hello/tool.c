@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "hello/wait.h"
 
-#define TOOL_MILLISECONDS 10000
+#define TOOL_MILLISECONDS 5000
 #define TOOL_OUTPUT_MAX (1 << 20) /* bytes; the rest is thrown away */
 
 #define LLVM_NEWEST 30

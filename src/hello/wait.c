@@ -25,6 +25,9 @@ static int signal_fd = -1; /* readable once a signal has come, and left so: each
 static sigset_t waited, before;
 static void (*pipe_before)(int);
 
+static bool is_terminal;
+static struct termios cooked;
+
 void wait_start(void)
 {
 	sigemptyset(&waited);
@@ -93,26 +96,29 @@ int wait_for(int fd, int64_t deadline)
 	}
 }
 
+void wait_key_start(void)
+{
+	struct termios raw;
+
+	is_terminal = isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &cooked);
+	if (!is_terminal)
+		return;
+	raw = cooked;
+	raw.c_lflag &= ~(ICANON | ECHO);
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
 int wait_key(void)
 {
-	bool is_terminal = isatty(STDIN_FILENO);
-	struct termios cooked, raw;
 	char key = 0;
-	int err;
+	int ready;
 
-	if (is_terminal && !tcgetattr(STDIN_FILENO, &cooked)) {
-		raw = cooked;
-		raw.c_lflag &= ~(ICANON | ECHO);
-		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	} else {
-		is_terminal = false;
-	}
 	do {
-		err = wait_until(STDIN_FILENO, -1);
-		if (err == 1 && read(STDIN_FILENO, &key, 1) < 1)
+		ready = wait_until(STDIN_FILENO, -1);
+		if (ready == 1 && read(STDIN_FILENO, &key, 1) < 1)
 			key = '\n'; /* the end: nobody to wait for */
-	} while (err >= 0 && !(err == 1 && (is_terminal || key == '\n')));
+	} while (ready >= 0 && !(ready == 1 && (is_terminal || key == '\n')));
 	if (is_terminal)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &cooked);
-	return err < 0 ? err : 0;
+	return ready < 0 ? ready : 0;
 }

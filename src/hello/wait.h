@@ -24,8 +24,10 @@ int64_t wait_clock(void);
  * something to read, 0 at the deadline, -EINTR after a signal. */
 int wait_for(int fd, int64_t deadline);
 
-/* Until a key is pressed, when standard input is a terminal; for a line or its end otherwise. Returns 0, -EINTR after a
- * signal. */
+/* A key, when standard input is a terminal; a line or the end of the input otherwise. Ask for it between the two: from
+ * wait_key_start on the terminal does not echo and does not wait for the end of a line, and wait_key puts it back.
+ * Returns 0, -EINTR after a signal. */
+void wait_key_start(void);
 int wait_key(void);
 
 #endif

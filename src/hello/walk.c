@@ -79,6 +79,7 @@ static int go_on(bool ask)
 	int err = ask ? 0 : wait_for(-1, 0);
 
 	if (ask) {
+		wait_key_start();
 		screen_ask("(a key for the next step, Ctrl-C to end)");
 		err = wait_key();
 		screen_answered();

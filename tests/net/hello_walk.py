@@ -97,7 +97,7 @@ class Walk:
 
     def __init__(self, link, *arguments):
         self.process = subprocess.Popen(
-            link.command("--step", *arguments),
+            link.command("--step", "--seconds", "2", *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -101,7 +101,7 @@ def test_no_silent_fallback_to_generic_mode(link):
 def test_the_drivers_own_words(link):
     link.client.ip("link", "set", "dev", "h1", "mtu", "9000")
     result = link.hello()
-    assert result.returncode == 1 and "the kernel says: Peer MTU is too large to set XDP" in result.stderr
+    assert result.returncode == 1 and re.search("the kernel says: .*Peer MTU is too large", result.stderr)
 
 
 def test_no_folder_for_the_files(link):
@@ -180,7 +180,7 @@ def test_the_interface_goes_away(link):
         code, output, stderr = walk.end()
     assert code == 1
     assert "(ip failed; what Sluice reads itself:)" in output
-    assert "the kernel does not answer for h0 any more" in stderr
+    assert "h0 is gone" in stderr
 
 
 # What the kernel keeps from those who may not see it.

@@ -1,0 +1,403 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A change happens whole or not at all: under a stream of packets, when it is killed, when any of its steps fails, when
+several happen at once, and when something strange is pinned where Sluice keeps its own."""
+import os
+import re
+import signal
+import struct
+import subprocess
+
+import pytest
+from scapy.all import IP, UDP
+
+from lab import SLUICE, sh
+from scene import BLOCK, BLOCKED4, BOX4, CLIENT4, Scene, policy
+
+SOMETIMES4 = "203.0.113.7"
+FIRST = policy("block {", f"from {BLOCKED4}", "}")
+SECOND = policy("block {", f"from {BLOCKED4}", f"from {SOMETIMES4}", "}")
+
+
+def datagram(scene, source):
+    return scene.ethernet() / IP(src=source, dst=BOX4) / UDP(sport=1, dport=9) / b"x"
+
+
+def received(host):
+    """IPv4 packets that got as far as the host's IP layer."""
+    with open(f"/proc/{host_process(host)}/net/snmp") as file:
+        names, values = [line.split() for line in file if line.startswith("Ip:")]
+    return int(values[names.index("InReceives")])
+
+
+def host_process(host):
+    """Any process in the namespace; its /proc/PID/net is the namespace's."""
+    if not hasattr(host, "sleeper"):
+        host.sleeper = host.start("sleep", "600")
+    return host.sleeper.pid
+
+
+@pytest.mark.parametrize("mode", ["native", "generic"])
+def test_two_hundred_swaps_under_load_lose_nothing_and_let_nothing_through(quiet, mode):
+    box = quiet.box
+    box.address("eth0", f"{BOX4}/24")
+    first = quiet.lab.file("first.policy", FIRST.replace("native", mode))
+    second = quiet.lab.file("second.policy", SECOND.replace("native", mode))
+    box.sluice("apply", first)
+    box.sluice("apply", second)
+    link, before = box.show()["interfaces"][0]["link"], received(box)
+    flood = quiet.flood(*(datagram(quiet, source) for source in (CLIENT4, BLOCKED4, SOMETIMES4)))
+    for i in range(200):
+        if i % 8 == 0:
+            box.sluice("apply", first if i % 16 else second)
+        else:
+            box.sluice("rollback")
+    sent = flood.stop()
+    assert sent > 1000
+    box.sluice("apply", second)
+    assert box.show()["interfaces"][0]["link"] == link  # attached once, never detached
+    counts = quiet.count()
+    always, sometimes = counts["second.policy:4"][0], counts["second.policy:5"][0]
+    assert always == sent  # what both generations block: all of it, by the rule that both have
+    assert 0 < sometimes < sent
+    assert counts["drop"][0] == always + sometimes
+    assert counts["pass"][0] == counts["default"][0] == 3 * sent - always - sometimes
+    assert received(box) - before == counts["pass"][0]  # what both allow: all of it arrived
+
+
+@pytest.mark.parametrize("mode", ["native", "generic"])
+def test_first_packet_after_attaching_is_judged_by_full_tables(quiet, mode):
+    """Counters begin when the program is attached: had it been there before its tables, something would have passed."""
+    many = [f"10.{i // 256}.{i % 256}.0/24" for i in range(20000)]
+    quiet.lab.file("many.txt", "\n".join([*many, "192.0.2.0/24"]))
+    text = 'set many file "many.txt"\n' + policy("block { from @many }", mode=mode)
+    flood = quiet.flood(datagram(quiet, BLOCKED4))
+    for _ in range(8):
+        quiet.box.apply(text)
+        counts = quiet.count()
+        quiet.box.sluice("down")
+        assert counts["drop"] == counts["many"] and counts["drop"][0] > 0
+        assert "pass" not in counts
+    assert flood.stop() > 0
+
+
+def test_growing_tables_under_load_never_open(quiet):
+    """Each generation has tables of its own, filled before it takes over."""
+    quiet.box.apply(policy(BLOCK))
+    flood = quiet.flood(datagram(quiet, BLOCKED4))
+    for i in range(10):
+        prefixes = ", ".join(f"10.{i}.{j}.0/24" for j in range(0, 250, i + 1))
+        quiet.box.apply(policy(f"block {{ from {{ {prefixes}, 192.0.2.0/24 }} }}"))
+    sent = flood.stop()
+    counts = quiet.count()
+    assert counts["drop"][0] == sent and "pass" not in counts
+
+
+# Killed and failing: every system call by which Sluice changes something, one after the other.
+
+CALLS = "bpf,mkdir,rename,unlink,rmdir,flock"
+TWO_OLD = policy(BLOCK) + policy(BLOCK, interface="eth1")
+TWO_RUNNING = policy(BLOCK, "fragments drop") + policy(BLOCK, interface="eth1")
+TWO_NEW = policy(BLOCK, "default drop") + policy(BLOCK, "default drop", interface="eth1")
+
+
+class Changes:
+    """A box with two interfaces, two generations, and a change that strace interferes with."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.box, client = lab.host("box", ipv6=False), lab.host("client", ipv6=False)
+        lab.cable(self.box, "eth0", client, "eth0")
+        lab.cable(self.box, "eth1", client, "eth1")
+        self.files = [lab.file(name, text) for name, text in
+                      (("old", TWO_OLD), ("running", TWO_RUNNING), ("new", TWO_NEW))]
+        self.commands = {"apply": ["apply", self.files[2]], "rollback": ["rollback"], "down": ["down"]}
+
+    def begin(self):
+        for path in self.files[:2]:
+            self.box.sluice("apply", path)
+
+    def programs(self):
+        return [self.box.program("eth0"), self.box.program("eth1")]
+
+    def traced(self, verb, *inject):
+        log = os.path.join(self.lab.folder.name, "strace.log")
+        options = ["-e", f"inject={inject[0]}"] if inject else []
+        return log, sh("strace", "-o", log, "-e", f"trace={CALLS}", *options, SLUICE, "-n", self.box.netns,
+                       *self.commands[verb], env=self.lab.environment, check=False)
+
+    def calls(self, verb):
+        """(system call, its how many-th) of an undisturbed run, in order."""
+        log, result = self.traced(verb)
+        assert result.returncode == 0, result.stderr
+        counts, found = {}, []
+        with open(log) as file:
+            for line in file:
+                name = re.match(r"\w+", line)
+                if name and name[0] in CALLS.split(","):
+                    counts[name[0]] = counts.get(name[0], 0) + 1
+                    found.append((name[0], counts[name[0]], line))
+        return found
+
+
+def spread(calls, most):
+    """At most that many of them, the last ones densely: that is where things change."""
+    tail = calls[-most * 2 // 3:]
+    head = calls[:-len(tail)]
+    step = max(1, len(head) * 3 // most)
+    return head[::step] + tail
+
+
+@pytest.mark.parametrize("verb", ["apply", "rollback", "down"])
+def test_killed_at_any_step_something_whole_runs_and_the_next_command_succeeds(lab, verb):
+    changes = Changes(lab)
+    changes.begin()
+    box = changes.box
+    next_commands = [["apply", changes.files[2]], ["apply", changes.files[1]], ["down"], ["rollback"]]
+    for i, (call, nth, line) in enumerate(spread(changes.calls(verb), 36)):
+        changes.begin()
+        _, result = changes.traced(verb, f"{call}:signal=KILL:when={nth}")
+        where = f"{verb} killed at {call} number {nth}: {line}"
+        assert result.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), where
+        shown = box.show()
+        if verb != "down":
+            assert None not in changes.programs(), where
+            assert all(interface["generation"] for interface in shown["interfaces"]), where
+            assert box.stats(), where
+        command = next_commands[i % 4]
+        if verb == "down" and command[0] in ("rollback", "down"):
+            command = next_commands[0]  # what `down` has forgotten, nobody finds
+        result = box.sluice(*command, check=False)
+        assert result.returncode == 0, f"{where}then {command[0]}: {result.stderr}"
+        if command == ["down"]:
+            assert changes.programs() == [None, None] and lab.pinned() == [], where
+            continue
+        assert None not in changes.programs(), where
+        generations = {pin.split("/")[2] for pin in lab.pinned() if "/generations/" in pin}
+        assert "new" not in generations, where
+        assert len({interface["generation"] for interface in box.show()["interfaces"]}) == 1, where
+        if command[0] == "apply":
+            assert box.sluice(*command).stdout.startswith("nothing to change"), where
+
+
+def test_any_step_of_apply_that_fails_leaves_all_as_it_was(lab):
+    changes = Changes(lab)
+    changes.begin()
+    failed = 0
+    for call, nth, line in spread([c for c in changes.calls("apply") if c[0] in ("bpf", "mkdir")], 50):
+        changes.begin()
+        before = changes.box.show(), changes.box.stats(), lab.pinned(), changes.programs()
+        _, result = changes.traced("apply", f"{call}:error=ENOMEM:when={nth}")
+        where = f"{call} number {nth} failed: {line}{result.stderr}"
+        assert result.returncode in (0, 1), where
+        if result.returncode:
+            assert result.stderr and not result.stdout, where
+            assert (changes.box.show(), changes.box.stats(), lab.pinned(), changes.programs()) == before, where
+            failed += 1
+        else:  # a step that is allowed to fail
+            assert {i["generation"] for i in changes.box.show()["interfaces"]} == {before[0]["current"]["number"] + 1}, where
+    assert failed > 10
+
+
+def test_any_step_of_a_first_apply_that_fails_leaves_nothing(lab):
+    changes = Changes(lab)
+    failed = 0
+    calls = [c for c in changes.calls("apply") if c[0] in ("bpf", "mkdir")]
+    for call, nth, line in spread(calls, 30):
+        changes.box.sluice("down", check=False)
+        _, result = changes.traced("apply", f"{call}:error=ENOMEM:when={nth}")
+        if result.returncode == 0:
+            continue
+        failed += 1
+        where = f"{call} number {nth} failed: {line}{result.stderr}"
+        assert result.returncode == 1 and result.stderr, where
+        assert changes.programs() == [None, None], where
+        assert [pin for pin in lab.pinned() if pin != "."] == [], where
+    assert failed > 10
+
+
+def test_full_bpf_file_system_is_said(lab):
+    changes = Changes(lab)
+    changes.begin()
+    before = changes.programs(), lab.pinned()
+    pins = [c for c in changes.calls("apply") if "BPF_OBJ_PIN" in c[2]]
+    changes.begin()
+    before = changes.programs(), lab.pinned()
+    _, result = changes.traced("apply", f"bpf:error=ENOSPC:when={pins[0][1]}")
+    assert (result.returncode, (changes.programs(), lab.pinned())) == (1, before)
+    assert re.fullmatch(r"sluice: cannot pin /\S+/generations/new/interfaces/eth0: No space left on device\n", result.stderr)
+
+
+# Several at once.
+
+
+def started(host, *arguments):
+    return subprocess.Popen([SLUICE, "-n", host.netns, *arguments], env=host.lab.environment, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finished(processes):
+    return [(*process.communicate(timeout=30), process.returncode) for process in processes]
+
+
+def test_applies_at_once_happen_one_after_the_other(quiet):
+    for round_ in range(3):
+        texts = [policy(f"block {{ from 10.{round_}.{i}.0/24 }}") for i in range(5)]
+        paths = [quiet.lab.file(f"{i}.policy", text) for i, text in enumerate(texts)]
+        results = finished([started(quiet.box, "apply", path) for path in paths])
+        assert [(status, error) for _, error, status in results] == [(0, "")] * 5
+        numbers = sorted(int(re.match(r"generation (\d+)", output)[1]) for output, _, _ in results)
+        assert numbers == list(range(round_ * 5 + 1, round_ * 5 + 6))
+        shown = quiet.box.show()
+        last = next(i for i, r in enumerate(results) if r[0].startswith(f"generation {numbers[-1]}"))
+        assert shown["current"]["number"] == shown["interfaces"][0]["generation"] == numbers[-1]
+        assert shown["current"]["path"] == paths[last]
+        assert shown["previous"]["number"] == numbers[-2]
+        assert shown["interfaces"][0]["program"]["id"] == quiet.box.program("eth0")
+        assert {p.split("/")[2] for p in quiet.lab.pinned() if "/generations/" in p} == set(map(str, numbers[-2:]))
+
+
+def test_changes_and_readers_at_once(quiet):
+    """down takes away the folder that the others wait for; nobody is confused by that."""
+    path = quiet.lab.file("test.policy", policy(BLOCK))
+    nothing = {"sluice: nothing of Sluice runs here\n", "sluice: there is no previous generation to go back to\n"
+               "nothing is applied\n", "sluice: there is no previous generation to go back to\ngeneration 1 is the only one\n"}
+    for _ in range(10):
+        commands = [["apply", path], ["down"], ["apply", path], ["show", "-j"], ["stats", "-j"], ["rollback"], ["down"]]
+        for output, error, status in finished([started(quiet.box, *command) for command in commands]):
+            assert (status, error) == (0, "") or (status == 1 and error in nothing), (status, error, output)
+    quiet.box.sluice("apply", path)
+    shown = quiet.box.show()
+    assert shown["interfaces"][0]["program"]["id"] == quiet.box.program("eth0")
+    quiet.box.sluice("down")
+    assert quiet.box.program("eth0") is None and quiet.lab.pinned() == []
+
+
+# Something strange in place.
+
+
+def find(lab, ending):
+    return os.path.join(lab.pins, next(pin for pin in lab.pinned() if pin.endswith(ending)))
+
+
+def replace(path, kind, value=b"", key=4):
+    """Pins a map of that kind, whose first value begins with these bytes, in place of what is there."""
+    os.unlink(path)
+    sh("bpftool", "map", "create", path, "type", kind, "key", key, "value", max(8, len(value)), "entries", 1, "name", "odd")
+    if value:
+        sh("bpftool", "map", "update", "pinned", path, "key", *["0"] * key, "value", *(str(byte) for byte in value))
+
+
+def header(magic=0x43554c53, schema=1, length=0):
+    return struct.pack("<IIII", magic, schema, length, 0)
+
+
+DESCRIPTIONS = {
+    "other schema": ("array", header(schema=7), "schema 7; this version of Sluice reads and writes schema 1"),
+    "no magic": ("array", bytes(16), "this is not a description by Sluice"),
+    "too small": ("array", b"SLUC", "this is not a description by Sluice"),
+    "other kind of map": ("hash", header(), "this is not a description by Sluice"),
+    "no json": ("array", header(length=4) + b"oops", "the description is damaged"),
+    "empty json": ("array", header(length=2) + b"{}", "the description is damaged"),
+    "longer than it is": ("array", header(length=4000) + b"{}", "the description is damaged"),
+}
+
+
+@pytest.mark.parametrize("what", DESCRIPTIONS)
+def test_strange_description_is_refused_with_a_way_out(quiet, what):
+    kind, value, why = DESCRIPTIONS[what]
+    quiet.box.apply(policy(BLOCK))
+    program, path = quiet.box.program("eth0"), find(quiet.lab, "/description")
+    replace(path, kind, value)
+    policy_path = quiet.lab.file("test.policy", policy())
+    pins = quiet.lab.pinned()
+    for verb in (["apply", policy_path], ["rollback"], ["down"], ["show"], ["stats"]):
+        result = quiet.box.sluice(*verb, check=False)
+        assert (result.returncode, result.stdout) == (1, ""), verb
+        assert result.stderr.startswith(f"sluice: {path}: {why}\n"), verb
+        assert "remove the folder that holds it" in result.stderr, verb
+        assert (quiet.box.program("eth0"), quiet.lab.pinned()) == (program, pins), verb
+    sh("rm", "-r", os.path.dirname(path))  # the way out
+    quiet.box.sluice("apply", policy_path)
+    assert quiet.box.program("eth0") not in (None, program)
+    quiet.box.sluice("down")
+    assert quiet.lab.pinned() == []
+
+
+@pytest.mark.parametrize("kind", ["hash", "percpu_array", "program"])
+def test_something_else_in_place_of_a_link_is_refused_with_a_way_out(quiet, kind):
+    """Maps, programs and links number their types each for itself: 6 is an XDP link, an XDP program and a per-CPU array."""
+    quiet.box.apply(policy(BLOCK))
+    path = find(quiet.lab, "/links/eth0")
+    program = find(quiet.lab, "/interfaces/eth0")
+    if kind == "program":
+        os.unlink(path)
+        sh("bpftool", "prog", "pin", "pinned", program, path)
+    else:
+        replace(path, kind)
+    for verb in (["show"], ["stats"], ["apply", quiet.lab.file("test.policy", policy(BLOCK))], ["down"]):
+        result = quiet.box.sluice(*verb, check=False)
+        assert (result.returncode, result.stdout, result.stderr) == (1, "", (
+            f"sluice: {path}: not an XDP link\nsomething else pinned it; remove it and apply again: rm {path}\n")), verb
+    os.unlink(path)
+    quiet.box.apply(policy())
+    assert quiet.box.program("eth0")
+
+
+@pytest.mark.parametrize("kind", ["hash", "percpu_array", "link"])
+def test_something_else_in_place_of_a_program_is_refused_with_a_way_out(quiet, kind):
+    quiet.box.apply(policy(BLOCK))
+    running = quiet.box.program("eth0")
+    path = find(quiet.lab, "/interfaces/eth0")
+    if kind == "link":
+        os.unlink(path)
+        sh("bpftool", "link", "pin", "pinned", find(quiet.lab, "/links/eth0"), path)
+    else:
+        replace(path, kind)
+    result = quiet.box.sluice("show", check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", (
+        f"sluice: {path}: not an XDP program\nsomething else pinned it; remove it and apply again: rm {path}\n"))
+    assert quiet.box.program("eth0") == running
+    os.unlink(path)
+    quiet.box.apply(policy())
+    assert quiet.box.program("eth0") not in (None, running)
+
+
+@pytest.mark.parametrize("counters", ["counters", "rules"])
+def test_counters_of_another_layout_are_refused_with_a_way_out(quiet, counters):
+    quiet.box.apply(policy(BLOCK))
+    program = quiet.box.program("eth0")
+    path = find(quiet.lab, f"/state/eth0/{counters}")
+    replace(path, "percpu_array", key=4)
+    policy_path = quiet.lab.file("test.policy", policy(BLOCK, "fragments drop"))
+    for verb in (["apply", policy_path], ["stats"]):
+        result = quiet.box.sluice(*verb, check=False)
+        assert (result.returncode, result.stdout, result.stderr) == (1, "", (
+            f"sluice: {path}: not the counters of this version of Sluice\n"
+            f"remove it to start counting from zero: rm {path}\n")), verb
+    assert quiet.box.program("eth0") == program
+    os.unlink(path)
+    quiet.box.sluice("apply", policy_path)
+    quiet.send(quiet.ethernet(type=0x88cc) / bytes(50))
+    assert quiet.count()["pass"] == (2, 64 + 42) if counters == "counters" else quiet.count()["pass"][0] >= 2
+
+
+def test_missing_counters_are_said(quiet):
+    quiet.box.apply(policy(BLOCK))
+    os.unlink(find(quiet.lab, "/state/eth0/rules"))
+    result = quiet.box.sluice("stats", check=False)
+    assert (result.returncode, result.stderr) == (1, "sluice: the counters of eth0 are not pinned any more\n")
+    quiet.box.apply(policy())
+    assert quiet.box.stats()
+
+
+def test_forgotten_folder_of_a_namespace_that_is_gone_hurts_nobody(lab):
+    gone = Scene(lab, ipv6=False)
+    gone.box.apply(policy(BLOCK))
+    stranger = lab.host("stranger", ipv6=False)
+    lab.cable(stranger, "eth0", lab.host("peer", ipv6=False), "eth0")
+    sh("ip", "netns", "del", gone.box.netns)
+    lab.hosts.remove(gone.box)
+    stranger.apply(policy(BLOCK))
+    assert [i["interface"] for i in stranger.show()["interfaces"]] == ["eth0"]
+    stranger.sluice("down")
+    assert stranger.program("eth0") is None
