@@ -44,10 +44,6 @@ struct packet {
 /* Constant once loaded; the verifier deletes what it turns off. */
 const volatile struct config config = {};
 
-/* Keeps a variable on the stack. Left to itself clang takes struct packet apart into dozens of scalars, runs out of
- * registers, and clears and spills all of them again on every early way out: twice the time per packet. */
-#define keep_in_memory(variable) asm volatile("" : : "r"(&(variable)) : "memory")
-
 /* A stage decides: one line where it does. */
 static __always_inline enum verdict decide(struct packet *pkt, enum verdict verdict, enum reason reason)
 {

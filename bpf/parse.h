@@ -15,6 +15,7 @@
 
 #include "extensions.h"
 #include "fragments.h"
+#include "length.h"
 #include "packet.h"
 #include "record.h"
 
@@ -297,8 +298,7 @@ static __always_inline enum verdict stage_parse(struct xdp_md *ctx, struct packe
 	};
 	int err;
 
-	/* data_end - data would leave out all but the first buffer of a multi-buffer frame. */
-	pkt->length = record && record->wire_length ? record->wire_length : bpf_xdp_get_buff_len(ctx);
+	pkt->length = record && record->wire_length ? record->wire_length : frame_length(ctx);
 	cur.limit = pkt->length;
 
 	err = parse(ctx, &cur, pkt);

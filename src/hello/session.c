@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hello/session.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -56,27 +55,27 @@ static int find_interface(struct session *session, struct error *error)
 	return -ENODEV;
 }
 
-/* `ip netns` keeps a file of that name for each namespace; NULL when ours is the one of process 1, or has no name. */
+static bool is_same_file(const char *left, const char *right)
+{
+	struct stat a, b;
+
+	return !stat(left, &a) && !stat(right, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+/* `ip netns` keeps a file for each namespace it names; NULL when ours is the one of process 1, or has no name. */
 static char *name_of_namespace(void)
 {
-	DIR *folder = opendir("/run/netns");
-	struct stat own, other;
-	struct dirent *entry;
-	char *name = NULL;
+	char **names = pins_names("/run/netns");
+	char *found = NULL;
 
-	if (stat("/proc/self/ns/net", &own) || (!stat("/proc/1/ns/net", &other) && other.st_ino == own.st_ino)) {
-		if (folder)
-			closedir(folder);
-		return NULL;
+	for (size_t i = 0; names[i] && !found; i++) {
+		CLEANUP_FREE char *path = xasprintf("/run/netns/%s", names[i]);
+
+		if (is_same_file("/proc/self/ns/net", path) && !is_same_file("/proc/1/ns/net", path))
+			found = xstrdup(names[i]);
 	}
-	while (folder && !name && (entry = readdir(folder))) {
-		if (!fstatat(dirfd(folder), entry->d_name, &other, 0) && other.st_ino == own.st_ino &&
-		    other.st_dev == own.st_dev)
-			name = xstrdup(entry->d_name);
-	}
-	if (folder)
-		closedir(folder);
-	return name;
+	pins_free_names(names);
+	return found;
 }
 
 /* The lock of a folder of pins: -EWOULDBLOCK while the run that made it is alive. */

@@ -7,40 +7,45 @@
 
 #include "base/memory.h"
 
-/* Each line of kallsyms: address in hex, type, name, and perhaps a module. Looks for the name, or for the address when
- * `*name` is empty, and fills in the other. */
-static bool find(uint64_t *address, char name[128])
+#define NAME_MAX_KERNEL 512 /* KSYM_NAME_LEN of Linux 6.1 */
+
+struct symbol {
+	uint64_t address; /* never 0: the kernel shows zeros to those who may not see addresses */
+	char name[NAME_MAX_KERNEL];
+};
+
+/* Each line of kallsyms has an address in hex, a type, a name, and perhaps a module. */
+static bool read_symbol(FILE *in, struct symbol *symbol)
 {
-	CLEANUP_FILE FILE *in = fopen("/proc/kallsyms", "re");
-	char line[512];
+	char line[NAME_MAX_KERNEL + 128];
 
 	while (in && fgets(line, sizeof(line), in)) {
-		uint64_t its_address;
-		char its_name[128];
-
-		if (sscanf(line, "%" SCNx64 " %*c %127s", &its_address, its_name) != 2 || !its_address)
-			continue;
-		if (*name ? strcmp(its_name, name) : its_address != *address)
-			continue;
-		*address = its_address;
-		strcpy(name, its_name);
-		return true;
+		if (sscanf(line, "%" SCNx64 " %*c %511s", &symbol->address, symbol->name) == 2 && symbol->address)
+			return true;
 	}
 	return false;
 }
 
 uint64_t symbol_address(const char *name)
 {
-	uint64_t address = 0;
-	char copy[128];
+	CLEANUP_FILE FILE *in = fopen("/proc/kallsyms", "re");
+	struct symbol symbol;
 
-	snprintf(copy, sizeof(copy), "%s", name);
-	return find(&address, copy) ? address : 0;
+	while (read_symbol(in, &symbol)) {
+		if (!strcmp(symbol.name, name))
+			return symbol.address;
+	}
+	return 0;
 }
 
 char *symbol_name(uint64_t address)
 {
-	char name[128] = "";
+	CLEANUP_FILE FILE *in = fopen("/proc/kallsyms", "re");
+	struct symbol symbol;
 
-	return address && find(&address, name) ? xstrdup(name) : NULL;
+	while (read_symbol(in, &symbol)) {
+		if (symbol.address == address)
+			return xstrdup(symbol.name);
+	}
+	return NULL;
 }

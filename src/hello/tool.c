@@ -17,8 +17,6 @@
 #define LLVM_NEWEST 30
 #define LLVM_OLDEST 11
 
-extern char **environ;
-
 static bool is_in_path(const char *name)
 {
 	CLEANUP_FREE char *path = xstrdup(getenv("PATH") ?: "");

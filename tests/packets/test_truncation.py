@@ -116,7 +116,7 @@ def check(whole, cut, frames_and_sizes):
         if what:
             wrong.append(f"{NAMES[index]} cut to {size} of {len(FRAMES[index])}: {what}")
         assert line["length"] == expectation(frame)["length"]
-    assert not wrong, f"{len(wrong)} of {len(cases)}:\n" + "\n".join(wrong)
+    assert not wrong, f"{len(wrong)} of {len(cases)}:\n" + "\n".join(wrong[:20])
     return [(line, index, size) for line, (_, index, size) in zip(lines, cases)]
 
 
