@@ -45,7 +45,7 @@ static void print_indented(const char *text, const char *indent, const char *col
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 
-		printf("%s%s%.*s%s\n", indent, length ? colour : "", (int)length, text, length ? plain : "");
+		printf("%s%s%.*s%s\n", indent, length ? colour : "", (int)length, text, length && *colour ? plain : "");
 		text += length + (text[length] == '\n');
 	}
 }

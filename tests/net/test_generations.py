@@ -24,20 +24,13 @@ def datagram(scene, source):
 
 def received(host):
     """IPv4 packets that got as far as the host's IP layer."""
-    with open(f"/proc/{host_process(host)}/net/snmp") as file:
-        names, values = [line.split() for line in file if line.startswith("Ip:")]
+    lines = host.run("cat", "/proc/net/snmp").stdout.splitlines()
+    names, values = [line.split() for line in lines if line.startswith("Ip:")]
     return int(values[names.index("InReceives")])
 
 
-def host_process(host):
-    """Any process in the namespace; its /proc/PID/net is the namespace's."""
-    if not hasattr(host, "sleeper"):
-        host.sleeper = host.start("sleep", "600")
-    return host.sleeper.pid
-
-
-@pytest.mark.parametrize("mode", ["native", "generic"])
-def test_two_hundred_swaps_under_load_lose_nothing_and_let_nothing_through(quiet, mode):
+@pytest.mark.parametrize("mode, swaps", [("native", 200), ("generic", 80)])
+def test_swaps_under_load_lose_nothing_and_let_nothing_through(quiet, mode, swaps):
     box = quiet.box
     box.address("eth0", f"{BOX4}/24")
     first = quiet.lab.file("first.policy", FIRST.replace("native", mode))
@@ -46,7 +39,7 @@ def test_two_hundred_swaps_under_load_lose_nothing_and_let_nothing_through(quiet
     box.sluice("apply", second)
     link, before = box.show()["interfaces"][0]["link"], received(box)
     flood = quiet.flood(*(datagram(quiet, source) for source in (CLIENT4, BLOCKED4, SOMETIMES4)))
-    for i in range(200):
+    for i in range(swaps):
         if i % 8 == 0:
             box.sluice("apply", first if i % 16 else second)
         else:
@@ -75,7 +68,7 @@ def test_first_packet_after_attaching_is_judged_by_full_tables(quiet, mode):
         quiet.box.apply(text)
         counts = quiet.count()
         quiet.box.sluice("down")
-        assert counts["drop"] == counts["many"] and counts["drop"][0] > 0
+        assert counts["drop"][0] > 0 and counts["many"][0] > 0
         assert "pass" not in counts
     assert flood.stop() > 0
 
@@ -153,7 +146,7 @@ def test_killed_at_any_step_something_whole_runs_and_the_next_command_succeeds(l
     changes.begin()
     box = changes.box
     next_commands = [["apply", changes.files[2]], ["apply", changes.files[1]], ["down"], ["rollback"]]
-    for i, (call, nth, line) in enumerate(spread(changes.calls(verb), 36)):
+    for i, (call, nth, line) in enumerate(spread(changes.calls(verb), 24)):
         changes.begin()
         _, result = changes.traced(verb, f"{call}:signal=KILL:when={nth}")
         where = f"{verb} killed at {call} number {nth}: {line}"
@@ -180,10 +173,11 @@ def test_killed_at_any_step_something_whole_runs_and_the_next_command_succeeds(l
 
 
 def test_any_step_of_apply_that_fails_leaves_all_as_it_was(lab):
+    """Or does not matter: then the new generation runs."""
     changes = Changes(lab)
     changes.begin()
     failed = 0
-    for call, nth, line in spread([c for c in changes.calls("apply") if c[0] in ("bpf", "mkdir")], 50):
+    for call, nth, line in spread(changes.calls("apply"), 36):
         changes.begin()
         before = changes.box.show(), changes.box.stats(), lab.pinned(), changes.programs()
         _, result = changes.traced("apply", f"{call}:error=ENOMEM:when={nth}")
@@ -193,16 +187,17 @@ def test_any_step_of_apply_that_fails_leaves_all_as_it_was(lab):
             assert result.stderr and not result.stdout, where
             assert (changes.box.show(), changes.box.stats(), lab.pinned(), changes.programs()) == before, where
             failed += 1
-        else:  # a step that is allowed to fail
-            assert {i["generation"] for i in changes.box.show()["interfaces"]} == {before[0]["current"]["number"] + 1}, where
+        else:
+            number = before[0]["current"]["number"] + 1
+            assert [i["generation"] for i in changes.box.show()["interfaces"]] == [number, number], where
+            assert changes.box.sluice("apply", changes.files[2]).stdout == f"nothing to change: generation {number} runs\n", where
     assert failed > 10
 
 
 def test_any_step_of_a_first_apply_that_fails_leaves_nothing(lab):
     changes = Changes(lab)
     failed = 0
-    calls = [c for c in changes.calls("apply") if c[0] in ("bpf", "mkdir")]
-    for call, nth, line in spread(calls, 30):
+    for call, nth, line in spread(changes.calls("apply"), 20):
         changes.box.sluice("down", check=False)
         _, result = changes.traced("apply", f"{call}:error=ENOMEM:when={nth}")
         if result.returncode == 0:
@@ -279,12 +274,12 @@ def find(lab, ending):
     return os.path.join(lab.pins, next(pin for pin in lab.pinned() if pin.endswith(ending)))
 
 
-def replace(path, kind, value=b"", key=4):
-    """Pins a map of that kind, whose first value begins with these bytes, in place of what is there."""
+def replace(path, kind, value=bytes(8)):
+    """Pins a map of that kind, with this as its only value, in place of what is there."""
     os.unlink(path)
-    sh("bpftool", "map", "create", path, "type", kind, "key", key, "value", max(8, len(value)), "entries", 1, "name", "odd")
-    if value:
-        sh("bpftool", "map", "update", "pinned", path, "key", *["0"] * key, "value", *(str(byte) for byte in value))
+    sh("bpftool", "map", "create", path, "type", kind, "key", 4, "value", len(value), "entries", 1, "name", "odd")
+    if kind in ("array", "hash"):
+        sh("bpftool", "map", "update", "pinned", path, "key", 0, 0, 0, 0, "value", *value)
 
 
 def header(magic=0x43554c53, schema=1, length=0):
@@ -294,7 +289,7 @@ def header(magic=0x43554c53, schema=1, length=0):
 DESCRIPTIONS = {
     "other schema": ("array", header(schema=7), "schema 7; this version of Sluice reads and writes schema 1"),
     "no magic": ("array", bytes(16), "this is not a description by Sluice"),
-    "too small": ("array", b"SLUC", "this is not a description by Sluice"),
+    "too small": ("array", b"SLUC" + bytes(4), "this is not a description by Sluice"),
     "other kind of map": ("hash", header(), "this is not a description by Sluice"),
     "no json": ("array", header(length=4) + b"oops", "the description is damaged"),
     "empty json": ("array", header(length=2) + b"{}", "the description is damaged"),
@@ -367,7 +362,7 @@ def test_counters_of_another_layout_are_refused_with_a_way_out(quiet, counters):
     quiet.box.apply(policy(BLOCK))
     program = quiet.box.program("eth0")
     path = find(quiet.lab, f"/state/eth0/{counters}")
-    replace(path, "percpu_array", key=4)
+    replace(path, "percpu_array")
     policy_path = quiet.lab.file("test.policy", policy(BLOCK, "fragments drop"))
     for verb in (["apply", policy_path], ["stats"]):
         result = quiet.box.sluice(*verb, check=False)

@@ -12,11 +12,12 @@ PCAP_ORDER = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\xc3
 def read_pcap(data):
     order = PCAP_ORDER[data[:4]]
     link_type = struct.unpack_from(order + "I", data, 20)[0] & 0x03ffffff  # above are the length of an FCS and more
+    snap_length = struct.unpack_from(order + "I", data, 16)[0] or len(data)  # a packet with more is taken without it
     packets = []
     at = 24
     while at < len(data):
         captured, length = struct.unpack_from(order + "II", data, at + 8)
-        packets.append((data[at + 16:at + 16 + captured], length))
+        packets.append((data[at + 16:at + 16 + min(captured, snap_length)], length))
         at += 16 + captured
     return link_type, packets
 

@@ -31,9 +31,10 @@ LINK_LAYERS = ("eth", "ethertype", "vlan", "ieee8021ad")
 EXTENSION_LAYERS = {0: "ipv6.hopopts", 43: "ipv6.routing", 44: "ipv6.fraghdr", 51: "ah", 60: "ipv6.dstopts"}
 NEXT_FIELDS = {0: "ipv6.hopopts.nxt", 43: "ipv6.routing.nxt", 44: "ipv6.fraghdr.nxt", 51: "ah.next_header",
                60: "ipv6.dstopts.nxt"}
+FOLLOWING = {"vlan": 0x8100, "arp": 0x0806, "ip": 0x0800, "ipv6": 0x86dd}
 DISSECTORS = {"frame", *LINK_LAYERS, "llc", "arp", "ip", "ipv6", *EXTENSION_LAYERS.values(), "tcp", "udp", "sctp", "icmp",
               "icmpv6", "data"}
-FIELDS = ["frame.protocols", "eth.type", "vlan.id", "vlan.etype", "vlan.len", "ieee8021ad.id", "ip.src", "ip.dst", "ip.proto",
+FIELDS = ["frame.protocols", "eth.type", "vlan.id", "vlan.etype", "ieee8021ad.id", "ip.src", "ip.dst", "ip.proto",
           "ip.flags.mf", "ip.frag_offset", "ipv6.src", "ipv6.dst", "ipv6.nxt", "ipv6.fraghdr.offset", "ipv6.fraghdr.more",
           *NEXT_FIELDS.values(), "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport", "sctp.srcport", "sctp.dstport"]
 
@@ -104,13 +105,18 @@ def true(text):
 def read_link(row, layers):
     """VLAN ids in their order, and the EtherType behind them; None for a length. Takes the layers it reads."""
     ids = {"vlan": iter(row["vlan.id"]), "ieee8021ad": iter(row["ieee8021ad.id"])}
-    vlans = []
+    types = {"eth": iter(row["eth.type"]), "vlan": iter(row["vlan.etype"])}
+    vlans, ethertype, layer = [], None, None
     while layers and layers[0] in LINK_LAYERS:
         layer = layers.pop(0)
         if layer in ids:
             vlans.append(int(next(ids[layer])))
-    types = row["vlan.etype"] if "vlan.id" in row and row["vlan.id"] else row["eth.type"]
-    return vlans, int(types[0], 16) if types else None
+        if layer in types:
+            found = next(types[layer], None)
+            ethertype = int(found, 16) if found else None
+        elif layer == "ieee8021ad":  # has no field for what follows
+            ethertype = FOLLOWING[layers[1]]
+    return vlans, ethertype
 
 
 def read_extensions(row, layers, seen):
@@ -119,7 +125,10 @@ def read_extensions(row, layers, seen):
     protocol = int(row["ipv6.nxt"][0])
     while layers and layers[0] == EXTENSION_LAYERS.get(protocol):
         layers.pop(0)
-        here, protocol = protocol, int(next(following[protocol], protocol))
+        here, protocol = protocol, next(following[protocol], None)
+        if protocol is None or here == 44 and not row["ipv6.fraghdr.more"]:
+            return here  # it is cut off
+        protocol = int(protocol)
         if here == 44 and int(row["ipv6.fraghdr.offset"][0]):
             seen["fragment"] = "later"
             layers.clear()

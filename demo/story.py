@@ -1,0 +1,379 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The demo, chapter by chapter."""
+import json
+import os
+import re
+import signal
+import time
+from collections import Counter
+
+import frames
+from world import NAME, TOP, World, wait_until
+
+POLICY = "demo.policy"
+RATE, SECONDS = 2000, 2.5  # of the storm in which the counters move
+SWAPS = 10  # changes of the policy under traffic, each with its rollback
+
+
+class Story:
+    def __init__(self, screen, world):
+        self.screen, self.world = screen, world
+
+    def tell(self):
+        self.lab()
+        self.without_sluice()
+        self.policy()
+        self.apply()
+        self.welcome_traffic()
+        self.attack()
+        self.explain()
+        self.counters()
+        self.live_change()
+        self.mistake()
+        self.down()
+
+    # How commands are run and shown.
+
+    def show(self, host, *command):
+        """A command of a host, with its output."""
+        self.screen.command(host.name, list(command))
+        result = self.world.on(host, command)
+        self.screen.output(result.stdout + result.stderr)
+        return result
+
+    def sluice(self, *arguments, quiet=False):
+        """Sluice on the box, as anyone would type it."""
+        command = ["sluice", "-n", self.world.box.netns, *map(str, arguments)]
+        if not quiet:
+            self.screen.command("", command)
+        result = self.world.box.sluice(*arguments, check=False, cwd=self.world.folder.name)
+        if not quiet:
+            self.screen.output(result.stdout + result.stderr)
+        return result
+
+    def json(self, *arguments):
+        """What a verb says with -j: one object, or a list where there are several lines."""
+        result = self.sluice(*arguments, quiet=True)
+        if result.returncode:
+            raise RuntimeError(result.stderr)
+        return json.loads(result.stdout)
+
+    def stats(self):
+        return self.json("stats", "-j", "outside")
+
+    def fetches(self, host, url, *options):
+        """Whether curl gets the page; a packet that is dropped is seen by the clock."""
+        result = self.show(host, "curl", "-sS", "--connect-timeout", "0.5", "--max-time", "5", *options, url)
+        return result.returncode == 0 and "Hello from behind Sluice" in result.stdout
+
+    # The chapters.
+
+    def lab(self):
+        screen, world = self.screen, self.world
+        screen.chapter("A small world")
+        screen.say("Five network namespaces of this machine play hosts, joined by virtual cables. The box is a gateway: "
+                   "its kernel forwards between the outside and a web server. Sluice will stand on `outside`, "
+                   "the interface where the world arrives.")
+        screen.picture("""
+            client    198.51.100.10 ──┐
+                                      ├── wire ──▶ outside [ box ] inside ── server  192.0.2.80
+            attacker  198.51.100.66 ──┘            ▲                         2001:db8:2::80
+                                                   Sluice
+        """)
+        world.build()
+        ready = world.start_services()
+        screen.say("`client$` runs a command in the client's namespace. Sluice is called as root of the whole machine "
+                   "and enters the box's network by itself, with -n:")
+        screen.command("", f"export SLUICE_BPFFS={world.pins}      # keep the demo's programs apart from yours")
+        screen.command("", f"cd {world.folder.name}      # a copy of examples/")
+        screen.line()
+        screen.check(ready, f"the server serves {NAME} (web) and answers DNS")
+
+    def without_sluice(self):
+        screen, world = self.screen, self.world
+        screen.chapter("Without Sluice")
+        screen.say("First the world as it is, so that you can trust the difference. The client fetches a page:")
+        screen.check(self.fetches(world.client, f"http://{NAME}/"), "the client gets the page")
+        self.frames = frames.make(world.mac(world.attacker, "eth0"), world.mac(world.box, "outside"))
+        frames.save(self.frames, os.path.join(world.folder.name, "attack.pcap"))
+        self.start_witness()
+        screen.say(f"The attacker sends {len(self.frames)} frames of its own making: from forged addresses, in protocols "
+                   "nobody knows, behind VLAN tags, broken in ten ways. A witness on the box (a packet socket, what "
+                   "tcpdump uses) notes which of them the kernel gets to see:")
+        seen = self.send_attack()
+        screen.check(len(seen) == len(self.frames), f"all {len(self.frames)} frames reach the box's kernel",
+                     f"{len(seen)} do")
+        open_door = self.fetches(world.client, "http://192.0.2.200/")
+        screen.check(open_door, "and the server's management address is open to the outside")
+
+    def start_witness(self):
+        self.seen = os.path.join(self.world.folder.name, "seen")
+        with open(self.seen, "w") as out:
+            self.world.box.start(os.path.join(TOP, "demo/witness"), "outside", stdout=out)
+        wait_until(lambda: os.path.getsize(self.seen) > 0)
+
+    def send_attack(self):
+        """Sends all frames once; the numbers of those that the box's kernel saw. The last one passes always and comes
+        behind all the others."""
+        before = os.path.getsize(self.seen)
+        self.show(self.world.attacker, os.path.join(TOP, "demo/send"), "eth0", "attack.pcap")
+
+        def numbers():
+            with open(self.seen) as lines:
+                lines.seek(before)
+                return {int(n) for n in lines.read().split() if n.isdigit()}
+
+        wait_until(lambda: len(self.frames) in numbers(), seconds=3)
+        return numbers()
+
+    def policy(self):
+        screen = self.screen
+        screen.chapter("The policy")
+        screen.say("One file says what happens to every packet that arrives. This is all of it:")
+        screen.command("", ["cat", POLICY])
+        with open(os.path.join(self.world.folder.name, POLICY)) as policy:
+            screen.output(policy.read())
+        screen.say("`check` reads it, asks the kernel's verifier what is left of the program, and changes nothing:")
+        result = self.sluice("check", POLICY)
+        screen.check(result.returncode == 0 and result.stdout.endswith("ok\n"), "the policy is sound")
+
+    def apply(self):
+        screen, world = self.screen, self.world
+        screen.chapter("Apply")
+        screen.say("`apply` compiles the policy into one XDP program, which the driver runs for each packet before the "
+                   "kernel spends anything on it, and attaches it. No daemon stays behind: the program filters on its "
+                   "own.")
+        result = self.sluice("apply", POLICY)
+        screen.check(result.returncode == 0, "applied")
+        self.sluice("show")
+        link = self.show(world.box, "ip", "link", "show", "outside")
+        screen.check(re.search(r"\bxdp\b", link.stdout) is not None, "the kernel has it on `outside`, in native mode")
+        screen.say("What runs already is what the policy says, so a second apply has nothing to do:")
+        again = self.sluice("apply", POLICY)
+        screen.check("nothing to change" in again.stdout, "the second apply changed nothing")
+
+    def welcome_traffic(self):
+        screen, world, client = self.screen, self.world, self.world.client
+        screen.chapter("Traffic that is welcome")
+        screen.say("Real clients, through the box: DNS over UDP, the web over TCP, ping; IPv4 and IPv6.")
+        names = self.show(client, "getent", "ahosts", NAME)
+        screen.check("192.0.2.80" in names.stdout and "2001:db8:2::80" in names.stdout, "DNS gives both addresses")
+        screen.check(self.fetches(client, f"http://{NAME}/", "-4"), "the page comes over IPv4")
+        screen.check(self.fetches(client, f"http://{NAME}/", "-6"), "the page comes over IPv6")
+        for family, name in (("-4", "IPv4"), ("-6", "IPv6")):
+            ping = self.show(client, "ping", family, "-c", "3", "-i", "0.1", "-q", NAME)
+            screen.check(" 0% packet loss" in ping.stdout, f"ping over {name} loses nothing")
+        screen.say("203.0.113.7 lies in the middle of a blocked network, and is excepted as a friend. The client has that "
+                   "address too:")
+        friend = self.fetches(client, "http://192.0.2.80/", "--interface", "203.0.113.7")
+        screen.check(friend, "the friend's address gets the page")
+        screen.say("The management address is for the inside only:")
+        screen.check(not self.fetches(client, "http://192.0.2.200/"), "the client gets no answer from it any more")
+        screen.check(self.fetches(world.box, "http://192.0.2.200/"), "the box, which is inside, does")
+
+    def attack(self):
+        screen = self.screen
+        screen.chapter("The attack, again")
+        screen.say("The same frames as before, now with Sluice on the interface.")
+        before = self.stats()
+        seen = self.send_attack()
+        after = self.stats()
+        screen.line()
+        for number, frame in enumerate(self.frames, 1):
+            outcome = f"dropped: {frame.reason}" if frame.reason else "passed"
+            good = (number in seen) == (frame.reason is None)
+            why = f"   {frame.target}" if frame.target else ""
+            screen.check(good, f"{number:2}  {frame.what:<52} {outcome}{why}",
+                         "the kernel saw it" if number in seen else "the kernel did not see it")
+        screen.say("Sluice counts each packet under its verdict, its reason and its rule:")
+        self.sluice("stats", "outside")
+        self.check_counters(before, after)
+
+    def check_counters(self, before, after):
+        expected = Counter(frame.reason for frame in self.frames if frame.reason)
+        wrong = [reason for reason in after["reasons"] if reason not in ("default", "failsafe")
+                 and rise(before, after, "reasons", reason) != expected[reason]]
+        self.screen.check(not wrong, f"the counters of {len(expected)} reasons rose by exactly what was sent",
+                          ", ".join(wrong))
+        dropped = sum(expected.values())
+        self.screen.check(rise(before, after, "verdicts", "drop") == dropped, f"{dropped} dropped, not one more or less",
+                          str(rise(before, after, "verdicts", "drop")))
+
+    def explain(self):
+        screen = self.screen
+        screen.chapter("Why?")
+        number = next(n for n, frame in enumerate(self.frames, 1) if frame.what == "TCP from a scanner, VLAN 7")
+        words = "tcp 203.0.113.99:20 > 192.0.2.80:80 syn vlan 7"
+        screen.say(f"Why was frame {number} dropped? `explain` sends the very frame through a copy of the very program "
+                   "that runs on `outside`, and tells its way:")
+        before = self.stats()
+        self.sluice("explain", "outside", "attack.pcap", number)
+        frame = self.json("explain", "-j", "outside", "attack.pcap", number)
+        screen.check(frame["reason"] == "block-source" and frame["rule_text"] == "from @scanners"
+                     and frame["vlan"] == [7], "explained: the reason, the rule, and the line where it stands")
+        screen.say("No capture at hand? Say in words what you mean:")
+        self.sluice("explain", "outside", words)
+        described = self.json("explain", "-j", "outside", words)
+        same = all(described[key] == frame[key] for key in ("verdict", "reason", "rule", "src", "dst", "proto", "vlan"))
+        screen.check(same, "the same packet in words has the same fate")
+        drops = rise(before, self.stats(), "verdicts", "drop")
+        screen.check(drops == 0, "explaining left no trace in the counters", f"{drops} drops")
+        self.replay()
+
+    def replay(self):
+        screen = self.screen
+        screen.say("`replay` does so for a whole capture, also on another machine, long before the policy is applied:")
+        self.sluice("replay", POLICY, "attack.pcap")
+        lines = self.sluice("replay", "-j", POLICY, "attack.pcap", quiet=True).stdout.splitlines()
+        judged = [json.loads(line) for line in lines]
+        same = [(j["verdict"], j["reason"], j.get("rule_text")) for j in judged] == [
+            ("drop", f.reason, f.target) if f.reason else ("pass", "default", None) for f in self.frames]
+        screen.check(same, f"offline, all {len(self.frames)} frames are judged as they were on the wire")
+
+    def counters(self):
+        screen, world = self.screen, self.world
+        screen.chapter("Counters, live")
+        screen.say(f"The attacker repeats its frames, {RATE} a second. The client goes on pinging. (`sluice stats --watch "
+                   "1` is the table for people; this is `stats -j`, four times a second.)")
+        before = self.stats()
+        send = [os.path.join(TOP, "demo/send"), "eth0", "attack.pcap", str(RATE), str(SECONDS)]
+        screen.command("attacker", send)
+        storm = world.attacker.start(*send, cwd=world.folder.name)
+        ping = self.start_ping()
+        screen.line()
+        titles = ("seconds", "pass", "drop", "block-source", "block-destination", "malformed-*")
+        screen.output("".join(f"{title:>18}" for title in titles))
+        started, samples = time.monotonic(), []
+        while storm.poll() is None and time.monotonic() - started < 4 * SECONDS:
+            time.sleep(0.25)
+            samples.append(self.print_sample(time.monotonic() - started, before, self.stats()))
+        screen.check(all(a <= b for a, b in zip(samples, samples[1:])) and samples[-1] > samples[0],
+                     "the drops climb while one looks")
+        total = int(RATE * SECONDS)
+        expected = sum(1 for n in range(total) if self.frames[n % len(self.frames)].reason)
+        drops = rise(before, self.stats(), "verdicts", "drop")
+        screen.check(drops == expected, f"of {total} frames exactly {expected} were dropped", str(drops))
+        self.check_ping(ping, "the client's ping lost nothing in the storm")
+
+    def print_sample(self, seconds, before, now):
+        malformed = sum(rise(before, now, "reasons", r) for r in now["reasons"] if r.startswith("malformed"))
+        drops = rise(before, now, "verdicts", "drop")
+        row = (f"{seconds:.2f}", rise(before, now, "verdicts", "pass"), drops,
+               rise(before, now, "reasons", "block-source"), rise(before, now, "reasons", "block-destination"), malformed)
+        self.screen.output("".join(f"{cell:>18}" for cell in row))
+        return drops
+
+    def start_ping(self):
+        path = os.path.join(self.world.folder.name, "ping")
+        with open(path, "w") as out:
+            process = self.world.client.start("ping", "-q", "-i", "0.005", "192.0.2.80", stdout=out)
+        return process, path
+
+    def check_ping(self, ping, what):
+        process, path = ping
+        process.send_signal(signal.SIGINT)  # makes it say what it has counted
+        process.wait(timeout=5)
+        with open(path) as lines:
+            counts = re.search(r"(\d+) packets transmitted, (\d+) received", lines.read())
+        sent, received = map(int, counts.groups()) if counts else (0, -1)
+        self.screen.check(sent > 0 and sent == received, f"{what}: {received} of {sent} answered", f"{sent} sent")
+
+    def live_change(self):
+        screen, world = self.screen, self.world
+        screen.chapter("A change under traffic")
+        screen.say("So far the attacker's own address is not blocked:")
+        screen.check(self.fetches(world.attacker, "http://192.0.2.80/"), "the attacker still gets the page")
+        screen.say("Now the client becomes busy: one request after the other, 200 pings a second, and a download of "
+                   "24 MiB. Meanwhile the attacker goes onto the list:")
+        busy = Busy(world)
+        ping = self.start_ping()
+        screen.command("", "echo 198.51.100.66 >> scanners.txt")
+        with open(os.path.join(world.folder.name, "scanners.txt"), "a") as scanners:
+            scanners.write("198.51.100.66\n")
+        change = self.sluice("apply", POLICY)
+        screen.check("set scanners" in change.stdout, "apply says what changed")
+        screen.check(not self.fetches(world.attacker, "http://192.0.2.80/"), "the attacker is out")
+        screen.say("Every apply is a new generation: a new program with new tables, made ready first, then swapped in by "
+                   "one atomic step. The one before is kept, so the way back is instant:")
+        back = self.sluice("rollback")
+        screen.check(back.returncode == 0, "rolled back")
+        screen.check(self.fetches(world.attacker, "http://192.0.2.80/"), "the attacker gets the page again")
+        self.swap_often()
+        requests, failures = busy.stop()
+        screen.line()
+        screen.check(requests > 0 and failures == 0, f"the client made {requests} requests meanwhile, none was lost",
+                     f"{failures} failed")
+        self.check_ping(ping, "not one ping was lost")
+        screen.check(busy.downloaded(), "the download went on through all of it and is the same byte for byte")
+
+    def swap_often(self):
+        screen, started = self.screen, time.monotonic()
+        screen.say(f"And because it is so cheap, {SWAPS} times back and forth:")
+        screen.command("", f"for i in $(seq {SWAPS}); do sluice … apply {POLICY}; sluice … rollback; done")
+        good = all(self.sluice(*verb, quiet=True).returncode == 0
+                   for _ in range(SWAPS) for verb in (["apply", POLICY], ["rollback"]))
+        screen.line()
+        screen.check(good, f"{2 * SWAPS} swaps in {time.monotonic() - started:.1f} s")
+
+    def mistake(self):
+        screen, path = self.screen, os.path.join(self.world.folder.name, POLICY)
+        screen.chapter("A mistake")
+        screen.say("A slip of the finger in the policy, and apply in a hurry:")
+        before = self.json("show", "-j")
+        screen.command("", f"sed -i 's/from @scanners/from @scaners/' {POLICY}")
+        with open(path) as file:
+            text = file.read()
+        with open(path, "w") as file:
+            file.write(text.replace("from @scanners", "from @scaners"))
+        result = self.sluice("apply", POLICY)
+        screen.check(result.returncode == 1 and "did you mean @scanners?" in result.stderr,
+                     "refused, with the place and with what would be right")
+        screen.check(self.json("show", "-j") == before, "what ran before runs on, the same program on the same link")
+
+    def down(self):
+        screen, world = self.screen, self.world
+        screen.chapter("Down")
+        screen.say("And if you have seen enough:")
+        result = self.sluice("down")
+        screen.check(result.returncode == 0, "detached")
+        link = self.show(world.box, "ip", "link", "show", "outside")
+        screen.check(re.search(r"\bxdp\b", link.stdout) is None, "the interface is as it was")
+        screen.say("Next: `sluice hello IFACE` on any interface shows how such a program comes into the kernel, step by "
+                   "step; README.md has a tour to type along; examples/ has policies to begin with.")
+        screen.line()
+
+
+class Busy:
+    """A client that does not stop: requests one after the other, and a large download."""
+
+    LOOP = ('while [ ! -e stop ]; do curl -s -o /dev/null -m 3 -w "%{http_code}\\n" http://192.0.2.80/; done > codes')
+
+    def __init__(self, world: World):
+        self.world = world
+        start = {"cwd": world.folder.name, "env": {"PATH": os.environ["PATH"]}}
+        self.loop = world.client.start("sh", "-c", self.LOOP, **start)
+        self.download = world.client.start("curl", "-s", "-m", "30", "--limit-rate", "6M", "-o", "copy",
+                                           "http://192.0.2.80/large", **start)
+        wait_until(lambda: os.path.exists(self.path("codes")) and os.path.getsize(self.path("codes")) > 0)
+
+    def path(self, name):
+        return os.path.join(self.world.folder.name, name)
+
+    def stop(self):
+        """How many requests were made, and how many of them failed."""
+        with open(self.path("stop"), "w"):
+            pass
+        self.loop.wait(timeout=10)
+        with open(self.path("codes")) as codes:
+            codes = codes.read().split()
+        return len(codes), sum(code != "200" for code in codes)
+
+    def downloaded(self):
+        if self.download.wait(timeout=40) != 0:
+            return False
+        with open(self.path("copy"), "rb") as copy, open(self.path("www/large"), "rb") as large:
+            return copy.read() == large.read()
+
+
+def rise(before, after, table, name):
+    return after[table][name]["packets"] - before[table][name]["packets"]
