@@ -3,16 +3,17 @@
 import json
 import os
 import re
+import shlex
 import signal
 import time
 from collections import Counter
 
 import frames
-from world import NAME, TOP, World, wait_until
+from world import ENVIRONMENT, NAME, SLUICE, TOP, wait_until
 
 POLICY = "demo.policy"
 RATE, SECONDS = 2000, 2.5  # of the storm in which the counters move
-SWAPS = 10  # changes of the policy under traffic, each with its rollback
+SWAPPING = 1.5  # seconds of applying and rolling back under traffic
 
 
 class Story:
@@ -83,7 +84,9 @@ class Story:
         world.build()
         ready = world.start_services()
         screen.say("`client$` runs a command in the client's namespace. Sluice is called as root of the whole machine "
-                   "and enters the box's network by itself, with -n:")
+                   "and enters the box's network by itself, with -n. The commands you will see are those that run; they are preceded by "
+                   "these:")
+        screen.command("", f"alias sluice={shlex.quote(SLUICE)}")
         screen.command("", f"export SLUICE_BPFFS={world.pins}      # keep the demo's programs apart from yours")
         screen.command("", f"cd {world.folder.name}      # a copy of examples/")
         screen.line()
@@ -92,15 +95,17 @@ class Story:
     def without_sluice(self):
         screen, world = self.screen, self.world
         screen.chapter("Without Sluice")
-        screen.say("First the world as it is, so that you can trust the difference. The client fetches a page:")
-        screen.check(self.fetches(world.client, f"http://{NAME}/"), "the client gets the page")
         self.frames = frames.make(world.mac(world.attacker, "eth0"), world.mac(world.box, "outside"))
         frames.save(self.frames, os.path.join(world.folder.name, "attack.pcap"))
         self.start_witness()
+        screen.say("First the world as it is, so that you can trust the difference. The client fetches a page:")
+        screen.check(self.fetches(world.client, f"http://{NAME}/"), "the client gets the page")
         screen.say(f"The attacker sends {len(self.frames)} frames of its own making: from forged addresses, in protocols "
                    "nobody knows, behind VLAN tags, broken in ten ways. A witness on the box (a packet socket, what "
                    "tcpdump uses) notes which of them the kernel gets to see:")
-        seen = self.send_attack()
+        self.send_attack()
+        wait_until(lambda: len(self.witnessed()) == len(self.frames), seconds=3)
+        seen = self.witnessed()
         screen.check(len(seen) == len(self.frames), f"all {len(self.frames)} frames reach the box's kernel",
                      f"{len(seen)} do")
         open_door = self.fetches(world.client, "http://192.0.2.200/")
@@ -113,18 +118,14 @@ class Story:
         wait_until(lambda: os.path.getsize(self.seen) > 0)
 
     def send_attack(self):
-        """Sends all frames once; the numbers of those that the box's kernel saw. The last one passes always and comes
-        behind all the others."""
-        before = os.path.getsize(self.seen)
+        self.seen_before = os.path.getsize(self.seen)
         self.show(self.world.attacker, os.path.join(TOP, "demo/send"), "eth0", "attack.pcap")
 
-        def numbers():
-            with open(self.seen) as lines:
-                lines.seek(before)
-                return {int(n) for n in lines.read().split() if n.isdigit()}
-
-        wait_until(lambda: len(self.frames) in numbers(), seconds=3)
-        return numbers()
+    def witnessed(self):
+        """The numbers of those frames of the last attack that the box's kernel has seen."""
+        with open(self.seen) as lines:
+            lines.seek(self.seen_before)
+            return {int(line) for line in lines.read().split() if line.isdigit()}
 
     def policy(self):
         screen = self.screen
@@ -174,30 +175,38 @@ class Story:
     def attack(self):
         screen = self.screen
         screen.chapter("The attack, again")
-        screen.say("The same frames as before, now with Sluice on the interface.")
+        screen.say("The same frames as before, now with Sluice on the interface. Beside each one: whether it reached the "
+                   "kernel, and what the running program says of it.")
         before = self.stats()
-        seen = self.send_attack()
-        after = self.stats()
+        self.send_attack()
+        dropped = sum(1 for frame in self.frames if frame.reason)
+        wait_until(lambda: rise(before, self.stats(), "verdicts", "drop") >= dropped
+                   and len(self.witnessed()) >= len(self.frames) - dropped, seconds=3)
+        after, seen = self.stats(), self.witnessed()
         screen.line()
         for number, frame in enumerate(self.frames, 1):
-            outcome = f"dropped: {frame.reason}" if frame.reason else "passed"
-            good = (number in seen) == (frame.reason is None)
-            why = f"   {frame.target}" if frame.target else ""
-            screen.check(good, f"{number:2}  {frame.what:<52} {outcome}{why}",
-                         "the kernel saw it" if number in seen else "the kernel did not see it")
+            self.check_frame(number, frame, number in seen)
         screen.say("Sluice counts each packet under its verdict, its reason and its rule:")
         self.sluice("stats", "outside")
         self.check_counters(before, after)
+
+    def check_frame(self, number, frame, seen):
+        said = self.json("explain", "-j", "outside", "attack.pcap", number)
+        target = said.get("rule_text")
+        expected = ("drop", frame.reason, frame.target) if frame.reason else ("pass", "default", None)
+        good = seen == (frame.reason is None) and (said["verdict"], said["reason"], target) == expected
+        arrival = "arrived" if seen else "dropped"
+        self.screen.check(good, f"{number:2}  {frame.what:<50} {arrival}  {said['reason']:<18} {target or ''}".rstrip(),
+                          f"expected {expected[0]}, {expected[1]}, {expected[2]}")
 
     def check_counters(self, before, after):
         expected = Counter(frame.reason for frame in self.frames if frame.reason)
         wrong = [reason for reason in after["reasons"] if reason not in ("default", "failsafe")
                  and rise(before, after, "reasons", reason) != expected[reason]]
-        self.screen.check(not wrong, f"the counters of {len(expected)} reasons rose by exactly what was sent",
-                          ", ".join(wrong))
-        dropped = sum(expected.values())
-        self.screen.check(rise(before, after, "verdicts", "drop") == dropped, f"{dropped} dropped, not one more or less",
-                          str(rise(before, after, "verdicts", "drop")))
+        self.screen.check(not wrong, f"in this attack the counters of {len(expected)} reasons rose by what was sent, "
+                          "exactly", ", ".join(wrong))
+        dropped, drops = sum(expected.values()), rise(before, after, "verdicts", "drop")
+        self.screen.check(drops == dropped, f"{dropped} frames were dropped, not one more or less", str(drops))
 
     def explain(self):
         screen = self.screen
@@ -233,13 +242,13 @@ class Story:
     def counters(self):
         screen, world = self.screen, self.world
         screen.chapter("Counters, live")
-        screen.say(f"The attacker repeats its frames, {RATE} a second. The client goes on pinging. (`sluice stats --watch "
-                   "1` is the table for people; this is `stats -j`, four times a second.)")
+        screen.say(f"The attacker repeats its frames, {RATE} a second. Meanwhile the client pings and "
+                   "fetches pages, one after the other. (`sluice stats --watch 1` is the table for people; this is `stats -j`, four times a second.)")
         before = self.stats()
         send = [os.path.join(TOP, "demo/send"), "eth0", "attack.pcap", str(RATE), str(SECONDS)]
         screen.command("attacker", send)
         storm = world.attacker.start(*send, cwd=world.folder.name)
-        ping = self.start_ping()
+        busy, ping = Requests(world), self.start_ping()
         screen.line()
         titles = ("seconds", "pass", "drop", "block-source", "block-destination", "malformed-*")
         screen.output("".join(f"{title:>18}" for title in titles))
@@ -251,9 +260,11 @@ class Story:
                      "the drops climb while one looks")
         total = int(RATE * SECONDS)
         expected = sum(1 for n in range(total) if self.frames[n % len(self.frames)].reason)
+        wait_until(lambda: rise(before, self.stats(), "verdicts", "drop") >= expected, seconds=2)
         drops = rise(before, self.stats(), "verdicts", "drop")
         screen.check(drops == expected, f"of {total} frames exactly {expected} were dropped", str(drops))
-        self.check_ping(ping, "the client's ping lost nothing in the storm")
+        self.check_requests(busy)
+        self.check_ping(ping)
 
     def print_sample(self, seconds, before, now):
         malformed = sum(rise(before, now, "reasons", r) for r in now["reasons"] if r.startswith("malformed"))
@@ -269,14 +280,20 @@ class Story:
             process = self.world.client.start("ping", "-q", "-i", "0.005", "192.0.2.80", stdout=out)
         return process, path
 
-    def check_ping(self, ping, what):
+    def check_requests(self, requests):
+        made, failed = requests.stop()
+        self.screen.check(made > 0 and failed == 0, f"meanwhile the client made {made} requests, and none was lost",
+                          f"{failed} failed")
+
+    def check_ping(self, ping):
         process, path = ping
         process.send_signal(signal.SIGINT)  # makes it say what it has counted
         process.wait(timeout=5)
         with open(path) as lines:
             counts = re.search(r"(\d+) packets transmitted, (\d+) received", lines.read())
         sent, received = map(int, counts.groups()) if counts else (0, -1)
-        self.screen.check(sent > 0 and sent == received, f"{what}: {received} of {sent} answered", f"{sent} sent")
+        self.screen.check(sent > 0 and sent == received, f"and {sent} pings, and none was lost",
+                          f"{received} answered")
 
     def live_change(self):
         screen, world = self.screen, self.world
@@ -285,8 +302,7 @@ class Story:
         screen.check(self.fetches(world.attacker, "http://192.0.2.80/"), "the attacker still gets the page")
         screen.say("Now the client becomes busy: one request after the other, 200 pings a second, and a download of "
                    "24 MiB. Meanwhile the attacker goes onto the list:")
-        busy = Busy(world)
-        ping = self.start_ping()
+        download, busy, ping = Download(world), Requests(world), self.start_ping()
         screen.command("", "echo 198.51.100.66 >> scanners.txt")
         with open(os.path.join(world.folder.name, "scanners.txt"), "a") as scanners:
             scanners.write("198.51.100.66\n")
@@ -299,21 +315,21 @@ class Story:
         screen.check(back.returncode == 0, "rolled back")
         screen.check(self.fetches(world.attacker, "http://192.0.2.80/"), "the attacker gets the page again")
         self.swap_often()
-        requests, failures = busy.stop()
-        screen.line()
-        screen.check(requests > 0 and failures == 0, f"the client made {requests} requests meanwhile, none was lost",
-                     f"{failures} failed")
-        self.check_ping(ping, "not one ping was lost")
-        screen.check(busy.downloaded(), "the download went on through all of it and is the same byte for byte")
+        self.check_requests(busy)
+        self.check_ping(ping)
+        screen.check(download.is_whole(), "and the download, begun under the first of these policies, is whole, byte for "
+                     "byte")
 
     def swap_often(self):
-        screen, started = self.screen, time.monotonic()
-        screen.say(f"And because it is so cheap, {SWAPS} times back and forth:")
-        screen.command("", f"for i in $(seq {SWAPS}); do sluice … apply {POLICY}; sluice … rollback; done")
-        good = all(self.sluice(*verb, quiet=True).returncode == 0
-                   for _ in range(SWAPS) for verb in (["apply", POLICY], ["rollback"]))
+        screen, name = self.screen, f"sluice -n {self.world.box.netns}"
+        started, swaps, good = time.monotonic(), 0, True
+        screen.say("And because it is so cheap, back and forth for a while:")
+        screen.command("", f"while :; do {name} apply {POLICY}; {name} rollback; done")
+        while good and time.monotonic() - started < SWAPPING:
+            good = all(self.sluice(*verb, quiet=True).returncode == 0 for verb in (["apply", POLICY], ["rollback"]))
+            swaps += 2
         screen.line()
-        screen.check(good, f"{2 * SWAPS} swaps in {time.monotonic() - started:.1f} s")
+        screen.check(good, f"{swaps} changes of the policy in {time.monotonic() - started:.1f} s")
 
     def mistake(self):
         screen, path = self.screen, os.path.join(self.world.folder.name, POLICY)
@@ -343,35 +359,39 @@ class Story:
         screen.line()
 
 
-class Busy:
-    """A client that does not stop: requests one after the other, and a large download."""
+class Requests:
+    """A client that asks for the page again and again, each time over a new connection."""
 
-    LOOP = ('while [ ! -e stop ]; do curl -s -o /dev/null -m 3 -w "%{http_code}\\n" http://192.0.2.80/; done > codes')
+    LOOP = 'while [ ! -e stop ]; do curl -s -o /dev/null -m 3 -w "%{http_code}\\n" http://192.0.2.80/; done > codes'
 
-    def __init__(self, world: World):
-        self.world = world
-        start = {"cwd": world.folder.name, "env": {"PATH": os.environ["PATH"]}}
-        self.loop = world.client.start("sh", "-c", self.LOOP, **start)
-        self.download = world.client.start("curl", "-s", "-m", "30", "--limit-rate", "6M", "-o", "copy",
-                                           "http://192.0.2.80/large", **start)
-        wait_until(lambda: os.path.exists(self.path("codes")) and os.path.getsize(self.path("codes")) > 0)
-
-    def path(self, name):
-        return os.path.join(self.world.folder.name, name)
+    def __init__(self, world):
+        self.codes, self.stopper = (os.path.join(world.folder.name, name) for name in ("codes", "stop"))
+        open(self.codes, "w").close()
+        self.loop = world.client.start("sh", "-c", self.LOOP, cwd=world.folder.name, env=ENVIRONMENT)
+        wait_until(lambda: os.path.getsize(self.codes) > 0)
 
     def stop(self):
-        """How many requests were made, and how many of them failed."""
-        with open(self.path("stop"), "w"):
-            pass
+        """How many were made, and how many of them failed."""
+        open(self.stopper, "w").close()
         self.loop.wait(timeout=10)
-        with open(self.path("codes")) as codes:
+        os.remove(self.stopper)
+        with open(self.codes) as codes:
             codes = codes.read().split()
         return len(codes), sum(code != "200" for code in codes)
 
-    def downloaded(self):
-        if self.download.wait(timeout=40) != 0:
+
+class Download:
+    """A large file, slow enough to last while the policy changes."""
+
+    def __init__(self, world):
+        self.copy, self.large = (os.path.join(world.folder.name, name) for name in ("copy", "www/large"))
+        self.curl = world.client.start("curl", "-s", "-m", "30", "--limit-rate", "6M", "-o", self.copy,
+                                       "http://192.0.2.80/large", env=ENVIRONMENT)
+
+    def is_whole(self):
+        if self.curl.wait(timeout=40) != 0:
             return False
-        with open(self.path("copy"), "rb") as copy, open(self.path("www/large"), "rb") as large:
+        with open(self.copy, "rb") as copy, open(self.large, "rb") as large:
             return copy.read() == large.read()
 
 

@@ -14,7 +14,7 @@ import sys
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, os.path.join(TOP, "tests"))
-from lab import Lab, sh, wait_until  # noqa: E402
+from lab import SLUICE, Lab, sh, wait_until  # noqa: E402,F401
 
 NAME = "www.sluice.test"
 WEB4, WEB6 = "192.0.2.80", "2001:db8:2::80"

@@ -88,7 +88,7 @@ def programs():
 
 def instances():
     """Names of the instances of the trace; where it is mounted or not."""
-    script = "mount -t tracefs t /sys/kernel/tracing && ls /sys/kernel/tracing/instances"
+    script = "mountpoint -q /sys/kernel/tracing || mount -t tracefs t /sys/kernel/tracing; ls /sys/kernel/tracing/instances"
     return sh("unshare", "-m", "sh", "-c", script).stdout.split()
 
 
@@ -190,7 +190,7 @@ def trace():
     """Lines of bpf_printk, as they are at the end of the block, read in a trace instance of the test's own."""
     name = f"sl-test-{os.getpid()}"
     script = f"""
-        mount -t tracefs t /sys/kernel/tracing && cd /sys/kernel/tracing/instances && mkdir {name} || exit 1
+        {{ mountpoint -q /sys/kernel/tracing || mount -t tracefs t /sys/kernel/tracing; }} && cd /sys/kernel/tracing/instances && mkdir {name} || exit 1
         echo 1 > {name}/events/bpf_trace/bpf_trace_printk/enable
         cat {name}/trace_pipe & echo ready
         read end
