@@ -9,7 +9,7 @@ import time
 from collections import Counter
 
 import frames
-from world import ENVIRONMENT, NAME, SLUICE, TOP, wait_until
+from world import ENVIRONMENT, NAME, SLUICE, TOP, WEB4, WEB6, wait_until
 
 POLICY = "demo.policy"
 RATE, SECONDS = 2000, 2.5  # of the storm in which the counters move
@@ -72,8 +72,8 @@ class Story:
     def lab(self):
         screen, world = self.screen, self.world
         screen.chapter("A small world")
-        screen.say("Five network namespaces of this machine play hosts, joined by virtual cables. The box is a gateway: "
-                   "its kernel forwards between the outside and a web server. Sluice will stand on `outside`, "
+        screen.say("Five network namespaces of this machine play hosts, joined by virtual cables. The box is a "
+                   "gateway: its kernel forwards between the outside and a web server. Sluice will stand on `outside`, "
                    "the interface where the world arrives.")
         screen.picture("""
             client    198.51.100.10 ──┐
@@ -84,8 +84,8 @@ class Story:
         world.build()
         ready = world.start_services()
         screen.say("`client$` runs a command in the client's namespace. Sluice is called as root of the whole machine "
-                   "and enters the box's network by itself, with -n. The commands you will see are those that run; they are preceded by "
-                   "these:")
+                   "and enters the box's network by itself, with -n. Whatever stands behind a $ is what really runs, "
+                   "after these lines:")
         screen.command("", f"alias sluice={shlex.quote(SLUICE)}")
         screen.command("", f"export SLUICE_BPFFS={world.pins}      # keep the demo's programs apart from yours")
         screen.command("", f"cd {world.folder.name}      # a copy of examples/")
@@ -100,9 +100,9 @@ class Story:
         self.start_witness()
         screen.say("First the world as it is, so that you can trust the difference. The client fetches a page:")
         screen.check(self.fetches(world.client, f"http://{NAME}/"), "the client gets the page")
-        screen.say(f"The attacker sends {len(self.frames)} frames of its own making: from forged addresses, in protocols "
-                   "nobody knows, behind VLAN tags, broken in ten ways. A witness on the box (a packet socket, what "
-                   "tcpdump uses) notes which of them the kernel gets to see:")
+        screen.say(f"The attacker sends {len(self.frames)} frames of its own making: from forged addresses, in "
+                   "protocols nobody knows, behind VLAN tags, broken in ten ways. A witness on the box (a packet "
+                   "socket, what tcpdump uses) notes which of them the kernel gets to see:")
         self.send_attack()
         wait_until(lambda: len(self.witnessed()) == len(self.frames), seconds=3)
         seen = self.witnessed()
@@ -158,14 +158,14 @@ class Story:
         screen.chapter("Traffic that is welcome")
         screen.say("Real clients, through the box: DNS over UDP, the web over TCP, ping; IPv4 and IPv6.")
         names = self.show(client, "getent", "ahosts", NAME)
-        screen.check("192.0.2.80" in names.stdout and "2001:db8:2::80" in names.stdout, "DNS gives both addresses")
+        screen.check(WEB4 in names.stdout and WEB6 in names.stdout, "DNS gives both addresses")
         screen.check(self.fetches(client, f"http://{NAME}/", "-4"), "the page comes over IPv4")
         screen.check(self.fetches(client, f"http://{NAME}/", "-6"), "the page comes over IPv6")
-        for family, name in (("-4", "IPv4"), ("-6", "IPv6")):
-            ping = self.show(client, "ping", family, "-c", "3", "-i", "0.1", "-q", NAME)
+        for address, name in ((WEB4, "IPv4"), (WEB6, "IPv6")):
+            ping = self.show(client, "ping", "-c", "3", "-i", "0.1", "-q", address)
             screen.check(" 0% packet loss" in ping.stdout, f"ping over {name} loses nothing")
-        screen.say("203.0.113.7 lies in the middle of a blocked network, and is excepted as a friend. The client has that "
-                   "address too:")
+        screen.say("203.0.113.7 lies in the middle of a blocked network, and is excepted as a friend. The client has "
+                   "that address too:")
         friend = self.fetches(client, "http://192.0.2.80/", "--interface", "203.0.113.7")
         screen.check(friend, "the friend's address gets the page")
         screen.say("The management address is for the inside only:")
@@ -175,8 +175,8 @@ class Story:
     def attack(self):
         screen = self.screen
         screen.chapter("The attack, again")
-        screen.say("The same frames as before, now with Sluice on the interface. Beside each one: whether it reached the "
-                   "kernel, and what the running program says of it.")
+        screen.say("The same frames as before, now with Sluice on the interface. Beside each one: whether it reached "
+                   "the kernel, and what the running program says of it.")
         before = self.stats()
         self.send_attack()
         dropped = sum(1 for frame in self.frames if frame.reason)
@@ -242,8 +242,9 @@ class Story:
     def counters(self):
         screen, world = self.screen, self.world
         screen.chapter("Counters, live")
-        screen.say(f"The attacker repeats its frames, {RATE} a second. Meanwhile the client pings and "
-                   "fetches pages, one after the other. (`sluice stats --watch 1` is the table for people; this is `stats -j`, four times a second.)")
+        screen.say(f"The attacker repeats its frames, {RATE} a second. Meanwhile the client pings and fetches pages, "
+                   "one after the other. (`sluice stats --watch 1` is the table for people; this is made of `stats "
+                   "-j`, four times a second.)")
         before = self.stats()
         send = [os.path.join(TOP, "demo/send"), "eth0", "attack.pcap", str(RATE), str(SECONDS)]
         screen.command("attacker", send)
@@ -270,7 +271,8 @@ class Story:
         malformed = sum(rise(before, now, "reasons", r) for r in now["reasons"] if r.startswith("malformed"))
         drops = rise(before, now, "verdicts", "drop")
         row = (f"{seconds:.2f}", rise(before, now, "verdicts", "pass"), drops,
-               rise(before, now, "reasons", "block-source"), rise(before, now, "reasons", "block-destination"), malformed)
+               rise(before, now, "reasons", "block-source"), rise(before, now, "reasons", "block-destination"),
+               malformed)
         self.screen.output("".join(f"{cell:>18}" for cell in row))
         return drops
 
@@ -309,16 +311,16 @@ class Story:
         change = self.sluice("apply", POLICY)
         screen.check("set scanners" in change.stdout, "apply says what changed")
         screen.check(not self.fetches(world.attacker, "http://192.0.2.80/"), "the attacker is out")
-        screen.say("Every apply is a new generation: a new program with new tables, made ready first, then swapped in by "
-                   "one atomic step. The one before is kept, so the way back is instant:")
+        screen.say("Every apply is a new generation: a new program with new tables, made ready first, then swapped in "
+                   "by one atomic step. The one before is kept, so the way back is instant:")
         back = self.sluice("rollback")
         screen.check(back.returncode == 0, "rolled back")
         screen.check(self.fetches(world.attacker, "http://192.0.2.80/"), "the attacker gets the page again")
         self.swap_often()
         self.check_requests(busy)
         self.check_ping(ping)
-        screen.check(download.is_whole(), "and the download, begun under the first of these policies, is whole, byte for "
-                     "byte")
+        screen.check(download.is_whole(), "and the download, begun under the first of these policies, is whole, byte "
+                     "for byte")
 
     def swap_often(self):
         screen, name = self.screen, f"sluice -n {self.world.box.netns}"
@@ -354,8 +356,8 @@ class Story:
         screen.check(result.returncode == 0, "detached")
         link = self.show(world.box, "ip", "link", "show", "outside")
         screen.check(re.search(r"\bxdp\b", link.stdout) is None, "the interface is as it was")
-        screen.say("Next: `sluice hello IFACE` on any interface shows how such a program comes into the kernel, step by "
-                   "step; README.md has a tour to type along; examples/ has policies to begin with.")
+        screen.say("Next: `sluice hello IFACE` on any interface shows how such a program comes into the kernel, step "
+                   "by step; README.md has a tour to type along; examples/ has policies to begin with.")
         screen.line()
 
 

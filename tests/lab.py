@@ -138,7 +138,8 @@ class Lab:
         # Only what a test sends is on the wire: no duplicate address detection, no router solicitations, multicast
         # reports at once and then not again for an hour.
         host.run("sysctl", "-qw", *(f"net.ipv6.conf.default.{setting}" for setting in (
-            "accept_dad=0", "router_solicitations=0", "force_mld_version=1", "mldv1_unsolicited_report_interval=3600000",
+            "accept_dad=0", "router_solicitations=0", "force_mld_version=1",
+            "mldv1_unsolicited_report_interval=3600000",
             f"disable_ipv6={int(not ipv6)}")))
         sh("ip", "-n", host.netns, "link", "set", "lo", "up")
         return host

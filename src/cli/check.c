@@ -6,12 +6,17 @@
 #include "compile/compile.h"
 #include "datapath/inspect.h"
 
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "es";
+}
+
 static void print_sets(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->set_count; i++) {
 		const struct set *set = policy->sets[i];
 
-		printf("set %s: %zu prefixes", set->name, set->prefixes.count);
+		printf("set %s: %zu prefix%s", set->name, set->prefixes.count, plural(set->prefixes.count));
 		if (set->path)
 			printf(", from %s", set->path);
 		printf("\n");
@@ -22,7 +27,8 @@ static void print_tables(const struct compiled *compiled)
 {
 	for (int t = 0; t < TABLE_COUNT; t++) {
 		if (compiled->tables[t].count)
-			printf("  table %s: %zu prefixes\n", table_name(t), compiled->tables[t].count);
+			printf("  table %s: %zu prefix%s\n", table_name(t), compiled->tables[t].count,
+			       plural(compiled->tables[t].count));
 	}
 }
 
@@ -40,8 +46,8 @@ static int print_cost(const struct compiled *compiled, uint32_t instructions, st
 	}
 	if (err)
 		return err;
-	printf("  program: %u instructions of %u left, %u walked by the verifier, %u bytes of machine code\n",
-	       inspection.translated / 8, instructions, inspection.verified, inspection.machine_code);
+	printf("  program: %u instructions, %u after the verifier walked %u; %u bytes of machine code\n", instructions,
+	       inspection.translated / 8, inspection.verified, inspection.machine_code);
 	printf("  maps: %llu KiB\n", (unsigned long long)inspection.map_bytes / 1024);
 	return 0;
 }
@@ -52,10 +58,10 @@ static int check_interface(const struct interface *interface, uint32_t instructi
 	int err = compile(interface, &compiled, error);
 
 	if (!err) {
-		printf("interface %s: %s, fragments %s, malformed %s, default %s, %zu rules\n", interface->name,
+		printf("interface %s: %s, fragments %s, malformed %s, default %s, %zu rule%s\n", interface->name,
 		       mode_name(interface->mode), verdict_name(interface->fragments),
 		       verdict_name(interface->malformed), verdict_name(interface->default_verdict),
-		       compiled.rule_count);
+		       compiled.rule_count, compiled.rule_count == 1 ? "" : "s");
 		print_tables(&compiled);
 		err = print_cost(&compiled, instructions, error);
 	}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""flood.py INTERFACE HEX…: sends these frames in turn, as fast as it can, until its standard input ends; then prints how
-many turns it has made. A frame that the driver had no room for is sent again."""
+"""flood.py INTERFACE HEX…: sends these frames in turn, as fast as it can, until its standard input ends; then prints
+how many turns it has made. A frame that the driver had no room for is sent again."""
 import select
 import socket
 import sys

@@ -21,8 +21,8 @@ char LICENSE[] SEC("license") = "GPL";
 def build(folder):
     path = os.path.join(folder, "foreign.bpf.o")
     include = "/usr/include/" + os.uname().machine + "-linux-gnu"
-    subprocess.run(["clang-19", "-O2", "-g", "-target", "bpf", "-mcpu=v3", f"-I{include}", "-x", "c", "-", "-c", "-o", path],
-                   input=SOURCE.encode(), check=True)
+    command = ["clang-19", "-O2", "-g", "-target", "bpf", "-mcpu=v3", f"-I{include}", "-x", "c", "-", "-c", "-o", path]
+    subprocess.run(command, input=SOURCE.encode(), check=True)
     return path
 
 

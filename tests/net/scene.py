@@ -45,7 +45,7 @@ class Scene:
         return bytes(self.ethernet() / ARP(op=2, hwsrc=self.client_mac, psrc="0.0.0.0", pdst="0.0.0.0"))
 
     def send(self, *frames):
-        """Sends frames from the client; returns those that the box's kernel got to see. The last() is counted as well."""
+        """Sends frames from the client; returns those that the box's kernel got to see. The last() is counted too."""
         out, seen = self.client.wire("eth0"), self.box.wire("eth0")
         arrived = []
         for frame in frames:
@@ -77,7 +77,8 @@ class Scene:
 
     def ping(self, source, target, *options, count=1):
         """True when every echo came back."""
-        result = self.client.run("ping", "-n", "-q", "-i0.01", "-W0.3", f"-c{count}", "-I", source, *options, target, check=False)
+        result = self.client.run("ping", "-n", "-q", "-i0.01", "-W0.3", f"-c{count}", "-I", source, *options, target,
+                                 check=False)
         return f" {count} received" in result.stdout
 
     def flood(self, *frames):

@@ -386,7 +386,8 @@ def test_policy_of_one_interface_may_be_as_long_as_the_limit_says(quiet):
     frame = quiet.ethernet(type=0x0800) / bytes.fromhex("4500001400000000" "40fd" "0000" "0a0403ff" "0a000001")
     assert quiet.send(frame) == []
     assert list(quiet.count())[-1] == "test.policy:1027"
-    result = quiet.box.apply(policy("block {", *(f"from 10.5.{i // 256}.{i % 256}" for i in range(1025)), "}"), check=False)
+    too_many = policy("block {", *(f"from 10.5.{i // 256}.{i % 256}" for i in range(1025)), "}")
+    result = quiet.box.apply(too_many, check=False)
     path = f"{quiet.lab.folder.name}/test.policy"
     assert (result.returncode, result.stderr) == (1, (
         f'{path}:3:5: error: interface "eth0" has 1025 block rules; the limit is 1024\n'

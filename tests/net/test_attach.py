@@ -15,9 +15,10 @@ def mode_of(host, interface):
 
 
 def refused_foreign(interface, program, mode, holders=""):
-    return (f"sluice: interface {interface} has an XDP program that is not Sluice's: id {program}, name foreign{holders}, "
-            f"mode {mode}\nSluice never replaces it; detach it first (ip link set dev {interface} xdp off, or the program that "
-            "holds its link)\n")
+    return (f"sluice: interface {interface} has an XDP program that is not Sluice's: "
+            f"id {program}, name foreign{holders}, mode {mode}\n"
+            f"Sluice never replaces it; detach it first (ip link set dev {interface} xdp off, "
+            "or the program that holds its link)\n")
 
 
 def test_native_is_what_nobody_has_to_ask_for(quiet):
@@ -153,7 +154,8 @@ def test_change_of_mode_is_refused_with_the_way_to_do_it(quiet):
     result = quiet.box.apply(policy(mode="generic"), check=False)
     assert (result.returncode, result.stdout, result.stderr) == (
         1, "", "sluice: eth0 runs in native mode; the policy says generic\n"
-        "changing the mode means a moment without a program, so Sluice does not do it by itself: sluice down eth0, then apply\n")
+        "changing the mode means a moment without a program, so Sluice does not do it by itself: "
+        "sluice down eth0, then apply\n")
     assert (quiet.box.program("eth0"), quiet.lab.pinned(), mode_of(quiet.box, "eth0")) == (program, pins, "native")
     quiet.box.sluice("down", "eth0")
     quiet.box.apply(policy(mode="generic"))
@@ -188,7 +190,7 @@ def test_dotted_names_do_not_meet(lab):
 
 
 def test_same_name_in_two_namespaces_is_two_interfaces(lab):
-    first, second, client = lab.host("first", ipv6=False), lab.host("second", ipv6=False), lab.host("client", ipv6=False)
+    first, second, client = (lab.host(name, ipv6=False) for name in ("first", "second", "client"))
     lab.cable(first, "eth0", client, "eth1")
     lab.cable(second, "eth0", client, "eth2")
     first.apply(policy(BLOCK))
@@ -242,7 +244,8 @@ def test_rollback_onto_a_deleted_interface_changes_nothing(lab):
     box.ip("link", "del", "eth1")
     program, pins = box.program("eth0"), lab.pinned()
     result = box.sluice("rollback", check=False)
-    assert (result.returncode, result.stderr) == (1, 'sluice: there is no interface "eth1" here\ndid you mean "eth0"?\n')
+    assert (result.returncode, result.stderr) == (
+        1, 'sluice: there is no interface "eth1" here\ndid you mean "eth0"?\n')
     assert (box.program("eth0"), lab.pinned()) == (program, pins)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a user is told when something is wrong: the whole text, the stream, the exit status. 1: it failed; 2: wrong usage."""
+"""What a user is told when something is wrong: the whole text, the stream, the exit status (1: failed, 2: usage)."""
 import json
 import os
 import re
@@ -92,7 +92,8 @@ def test_missing_namespace():
 
 
 @pytest.mark.parametrize("verb, arguments", [
-    ("check", []), ("check", ["a", "b"]), ("apply", []), ("apply", ["a", "b"]), ("rollback", ["a"]), ("down", ["a", "b"]),
+    ("check", []), ("check", ["a", "b"]), ("apply", []), ("apply", ["a", "b"]), ("rollback", ["a"]),
+    ("down", ["a", "b"]),
     ("show", ["a"]), ("stats", ["a", "b"]), ("explain", []), ("explain", ["a"]), ("replay", []), ("replay", ["a"]),
     ("replay", ["a", "b", "c"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
 def test_wrong_number_of_arguments(verb, arguments):
@@ -127,7 +128,8 @@ def test_policy_that_is_a_folder(lab):
 def test_missing_set_file(quiet):
     result = quiet.box.apply('set bogons file "bogons.txt"\n' + policy("block { from @bogons }"), check=False)
     folder = quiet.lab.folder.name
-    says(result, 1, f"{folder}/test.policy:1:17: error: cannot read the set file {folder}/bogons.txt: No such file or directory\n"
+    says(result, 1,
+         f"{folder}/test.policy:1:17: error: cannot read the set file {folder}/bogons.txt: No such file or directory\n"
          '     1 | set bogons file "bogons.txt"\n'
          "       |                 ^\n")
     assert quiet.lab.pinned() == []
@@ -179,7 +181,8 @@ def capture(lab):
     """Two packets."""
     from scapy.all import IP, UDP, Ether, wrpcap
     path = os.path.join(lab.folder.name, "two.pcap")
-    wrpcap(path, [Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="192.0.2.1", dst="192.0.2.2") / UDP()] * 2)
+    ethernet = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+    wrpcap(path, [ethernet / IP(src="192.0.2.1", dst="192.0.2.2") / UDP()] * 2)
     return path
 
 
@@ -195,7 +198,8 @@ def test_explain_of_a_packet_that_is_not_there(lab, capture, words, message):
     says(run("explain", lab.file("test.policy", policy()), *words), 1, message.replace("CAPTURE", capture))
 
 
-@pytest.mark.parametrize("verb", [["explain", "tcp 192.0.2.1:1 > 192.0.2.2:2"], ["replay", "CAPTURE"]], ids=lambda v: v[0])
+@pytest.mark.parametrize("verb", [["explain", "tcp 192.0.2.1:1 > 192.0.2.2:2"], ["replay", "CAPTURE"]],
+                         ids=lambda verb: verb[0])
 def test_policy_of_several_interfaces_needs_one_picked(lab, capture, verb):
     path = lab.file("test.policy", policy(interface="wan0") + policy(interface="lan0"))
     rest = [capture if word == "CAPTURE" else word for word in verb[1:]]
@@ -259,7 +263,8 @@ def test_reading_without_root(quiet, nobody, verb, runs):
 
 def test_judging_without_root(quiet, nobody, capture):
     path = quiet.lab.file("test.policy", policy(BLOCK))
-    message = "sluice: the kernel refused the program: Operation not permitted\nthis needs root (CAP_BPF and CAP_NET_ADMIN)\n"
+    message = "sluice: the kernel refused the program: Operation not permitted\n" \
+        "this needs root (CAP_BPF and CAP_NET_ADMIN)\n"
     says(nobody("explain", path, "tcp 192.0.2.1:1 > 192.0.2.2:2"), 1, message)
     says(nobody("replay", path, capture), 1, message)
 
@@ -327,20 +332,24 @@ REFUSALS = {
     "link pin": ("/links/eth0", "EACCES", "sluice: cannot open NETNS/links/eth0: Permission denied\n"),
     "description pin": ("/generations/1/description", "EIO",
                         "sluice: cannot open NETNS/generations/1/description: Input/output error\n"),
-    "description": ("BPF_MAP_LOOKUP_ELEM", "EIO", "sluice: cannot read NETNS/generations/1/description: Input/output error\n"),
+    "description": ("BPF_MAP_LOOKUP_ELEM", "EIO",
+                    "sluice: cannot read NETNS/generations/1/description: Input/output error\n"),
     "program pin": ("/generations/1/interfaces/eth0", "EIO",
                     "sluice: cannot open NETNS/generations/1/interfaces/eth0: Input/output error\n"),
     "counters": ("/state/eth0/counters", "EIO", "sluice: cannot open NETNS/state/eth0/counters: Input/output error\n"),
-    "program": ("prog_type=BPF_PROG_TYPE_XDP", "E2BIG", "sluice: the kernel refused the program: Argument list too long\n"),
+    "program": ("prog_type=BPF_PROG_TYPE_XDP", "E2BIG",
+                "sluice: the kernel refused the program: Argument list too long\n"),
     "table": ("BPF_MAP_UPDATE_BATCH", "ENOSPC", "sluice: cannot fill a prefix table: No space left on device\n"),
     "new folder": ('/generations/new"', "ENOSPC",
                    "sluice: cannot make NETNS/generations/new/interfaces: No space left on device\n"),
     "new program pin": ("/generations/new/interfaces/eth0", "ENOSPC",
                         "sluice: cannot pin NETNS/generations/new/interfaces/eth0: No space left on device\n"),
-    "new description": ("sluice_policy", "ENOMEM", "sluice: cannot keep the description of the policy: Cannot allocate memory\n"),
+    "new description": ("sluice_policy", "ENOMEM",
+                        "sluice: cannot keep the description of the policy: Cannot allocate memory\n"),
     "new description pin": ("/generations/new/description", "ENOSPC",
                             "sluice: cannot pin NETNS/generations/new/description: No space left on device\n"),
-    "swap": ("BPF_LINK_UPDATE", "EPERM", "sluice: the kernel refused to swap the program of eth0: Operation not permitted\n"),
+    "swap": ("BPF_LINK_UPDATE", "EPERM",
+             "sluice: the kernel refused to swap the program of eth0: Operation not permitted\n"),
 }
 
 

@@ -177,7 +177,7 @@ def test_any_step_of_apply_that_fails_leaves_all_as_it_was(lab):
     changes = Changes(lab)
     changes.begin()
     failed = 0
-    for call, nth, line in spread(changes.calls("apply"), 36):
+    for call, nth, line in spread(changes.calls("apply"), 24):
         changes.begin()
         before = changes.box.show(), changes.box.stats(), lab.pinned(), changes.programs()
         _, result = changes.traced("apply", f"{call}:error=ENOMEM:when={nth}")
@@ -190,7 +190,8 @@ def test_any_step_of_apply_that_fails_leaves_all_as_it_was(lab):
         else:
             number = before[0]["current"]["number"] + 1
             assert [i["generation"] for i in changes.box.show()["interfaces"]] == [number, number], where
-            assert changes.box.sluice("apply", changes.files[2]).stdout == f"nothing to change: generation {number} runs\n", where
+            again = changes.box.sluice("apply", changes.files[2]).stdout
+            assert again == f"nothing to change: generation {number} runs\n", where
     assert failed > 10
 
 
@@ -219,7 +220,19 @@ def test_full_bpf_file_system_is_said(lab):
     before = changes.programs(), lab.pinned()
     _, result = changes.traced("apply", f"bpf:error=ENOSPC:when={pins[0][1]}")
     assert (result.returncode, (changes.programs(), lab.pinned())) == (1, before)
-    assert re.fullmatch(r"sluice: cannot pin /\S+/generations/new/interfaces/eth0: No space left on device\n", result.stderr)
+    assert re.fullmatch(r"sluice: cannot pin /\S+/new/interfaces/eth0: No space left on device\n", result.stderr)
+
+
+def test_remains_of_a_generation_are_no_hindrance(quiet):
+    """As a `down` leaves them that was killed half way: the description still there, its program not."""
+    quiet.box.apply(policy(BLOCK))
+    os.unlink(find(quiet.lab, "/links/eth0"))
+    os.unlink(find(quiet.lab, "/interfaces/eth0"))
+    assert quiet.box.program("eth0") is None
+    quiet.box.apply(policy(BLOCK))
+    interface, = quiet.box.show()["interfaces"]
+    assert interface["generation"] and interface["program"]["id"] == quiet.box.program("eth0")
+    assert quiet.box.apply(policy(BLOCK)).stdout.startswith("nothing to change")
 
 
 # Several at once.
@@ -254,8 +267,9 @@ def test_applies_at_once_happen_one_after_the_other(quiet):
 def test_changes_and_readers_at_once(quiet):
     """down takes away the folder that the others wait for; nobody is confused by that."""
     path = quiet.lab.file("test.policy", policy(BLOCK))
-    nothing = {"sluice: nothing of Sluice runs here\n", "sluice: there is no previous generation to go back to\n"
-               "nothing is applied\n", "sluice: there is no previous generation to go back to\ngeneration 1 is the only one\n"}
+    nothing = {"sluice: nothing of Sluice runs here\n",
+               "sluice: there is no previous generation to go back to\nnothing is applied\n",
+               "sluice: there is no previous generation to go back to\ngeneration 1 is the only one\n"}
     for _ in range(10):
         commands = [["apply", path], ["down"], ["apply", path], ["show", "-j"], ["stats", "-j"], ["rollback"], ["down"]]
         for output, error, status in finished([started(quiet.box, *command) for command in commands]):
@@ -320,7 +334,7 @@ def test_strange_description_is_refused_with_a_way_out(quiet, what):
 
 @pytest.mark.parametrize("kind", ["hash", "percpu_array", "program"])
 def test_something_else_in_place_of_a_link_is_refused_with_a_way_out(quiet, kind):
-    """Maps, programs and links number their types each for itself: 6 is an XDP link, an XDP program and a per-CPU array."""
+    """Maps, programs and links each number their types: 6 is an XDP link, an XDP program and a per-CPU array."""
     quiet.box.apply(policy(BLOCK))
     path = find(quiet.lab, "/links/eth0")
     program = find(quiet.lab, "/interfaces/eth0")

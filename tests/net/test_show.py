@@ -75,7 +75,8 @@ def test_text(quiet):
     assert re.sub(r"applied \S+Z", "applied TIME", text) == (
         "eth0  native  generation 2\n"
         f"  program id {program['id']}  name sluice  tag {program['tag']}  link id {interface['link']}\n"
-        f"  {program['verified_instructions']} instructions verified, {program['machine_code_bytes']} bytes of machine code, "
+        f"  {program['verified_instructions']} instructions verified, "
+        f"{program['machine_code_bytes']} bytes of machine code, "
         f"{interface['map_bytes'] // 1024} KiB of maps\n"
         f"current  generation 2  {path}  applied TIME\n"
         f"previous generation 1  {path}  applied TIME\n"

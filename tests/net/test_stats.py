@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """stats: the same counters as a table, as JSON, and again and again."""
 import json
+import os
 import re
 import select
 import subprocess
@@ -33,7 +34,8 @@ def counted(quiet):
     """Three packets of 60 bytes for each of the first set and the second rule, two for the second set, four fragments,
     one malformed, seven that pass; the last of them is Scene.last()."""
     quiet.box.apply(POLICY)
-    quiet.send(*[frame(quiet, BLOCKED4)] * 3, *[frame(quiet, "203.0.113.4")] * 3, *[frame(quiet, target="198.51.100.9")] * 2,
+    quiet.send(*[frame(quiet, BLOCKED4)] * 3, *[frame(quiet, "203.0.113.4")] * 3,
+               *[frame(quiet, target="198.51.100.9")] * 2,
                *[frame(quiet, frag=9)] * 4, frame(quiet, ihl=3), *[frame(quiet)] * 6)
     return quiet
 
@@ -114,9 +116,10 @@ def test_counters_are_added_up_over_the_cpus(quiet):
     """Each CPU has counters of its own; senders that are pinned to different ones make them all count."""
     quiet.box.apply(policy(BLOCK))
     data = bytes(frame(quiet, BLOCKED4)).hex()
-    send = ("import os,socket,sys;os.sched_setaffinity(0,{int(sys.argv[1])});s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW,0);"
-            "s.bind(('eth0',0));[s.send(bytes.fromhex(sys.argv[2])) for _ in range(100)]")
-    cpus = sorted(map(int, quiet.box.run("/usr/bin/python3", "-c", "import os;print(*os.sched_getaffinity(0))").stdout.split()))
+    send = ("import os,socket,sys;os.sched_setaffinity(0,{int(sys.argv[1])});"
+            "s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW,0);s.bind(('eth0',0));"
+            "[s.send(bytes.fromhex(sys.argv[2])) for _ in range(100)]")
+    cpus = sorted(os.sched_getaffinity(0))
     for cpu in cpus:
         quiet.client.run("/usr/bin/python3", "-c", send, cpu, data)
     assert quiet.count()["drop"] == (100 * len(cpus), 6000 * len(cpus))

@@ -182,22 +182,26 @@ def from_blocked_source():
     return {
         "one vlan tag": [ethernet() / Dot1Q(vlan=5) / v4 / UDP(), ethernet() / Dot1Q(vlan=5) / v6 / UDP()],
         "priority tag": [ethernet() / Dot1Q(vlan=0, prio=7) / v4 / UDP()],
-        "two vlan tags": [ethernet() / Dot1AD(vlan=5) / Dot1Q(vlan=6) / v4 / TCP(), ethernet() / Dot1Q(vlan=5) / Dot1Q(vlan=6) / v6 / TCP()],
+        "two vlan tags": [ethernet() / Dot1AD(vlan=5) / Dot1Q(vlan=6) / v4 / TCP(),
+                          ethernet() / Dot1Q(vlan=5) / Dot1Q(vlan=6) / v6 / TCP()],
         "fragments": [ethernet() / f for f in fragment(v4 / UDP(dport=53) / data, 1000)],
         "ipv6 fragments": [ethernet() / f for f in fragment6(v6 / IPv6ExtHdrFragment() / UDP(dport=53) / data, 1000)],
         "later fragment only": [ethernet() / IP(src=BLOCKED4, dst=BOX4, frag=100, proto=6) / bytes(64)],
         "gre": [ethernet() / v4 / GRE() / IP() / UDP()],
         "esp": [ethernet() / IP(src=BLOCKED4, dst=BOX4, proto=50) / bytes(40)],
-        "ah": [ethernet() / v4 / AH(nh=17, payloadlen=4, icv=bytes(12)) / UDP(), ethernet() / v6 / AH(nh=17, payloadlen=4, icv=bytes(12)) / UDP()],
+        "ah": [ethernet() / v4 / AH(nh=17, payloadlen=4, icv=bytes(12)) / UDP(),
+               ethernet() / v6 / AH(nh=17, payloadlen=4, icv=bytes(12)) / UDP()],
         "sctp": [ethernet() / v4 / SCTP(), ethernet() / v6 / SCTP()],
         "ospf": [ethernet() / IP(src=BLOCKED4, dst="224.0.0.5", proto=89) / bytes(24)],
-        "igmp with options": [ethernet() / IP(src=BLOCKED4, dst="224.0.0.1", proto=2, options=b"\x94\x04\0\0") / bytes(8)],
+        "igmp with options": [
+            ethernet() / IP(src=BLOCKED4, dst="224.0.0.1", proto=2, options=b"\x94\x04\0\0") / bytes(8)],
         "unknown protocol": [ethernet() / IP(src=BLOCKED4, dst=BOX4, proto=253) / b"?"],
         "no next header": [ethernet() / IPv6(src=BLOCKED6, dst=BOX6, nh=59)],
         "icmp": [ethernet() / v4 / ICMP(), ethernet() / v6 / ICMPv6EchoRequest()],
         "icmp error": [ethernet() / v4 / ICMP(type=3, code=4) / IP() / UDP()],
         "neighbour solicitation": [ethernet() / IPv6(src=BLOCKED6, dst=BOX6, hlim=255) / ICMPv6ND_NS(tgt=BOX6)],
-        "extension headers": [ethernet() / v6 / IPv6ExtHdrHopByHop(options=PadN(optdata=bytes(20))) / IPv6ExtHdrDestOpt() / UDP()],
+        "extension headers": [
+            ethernet() / v6 / IPv6ExtHdrHopByHop(options=PadN(optdata=bytes(20))) / IPv6ExtHdrDestOpt() / UDP()],
         "tail of zeros": [ethernet() / v4 / UDP() / Raw(b"") / bytes(18)],
     }
 

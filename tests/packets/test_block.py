@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from judging import (AH, DESTINATION4, DESTINATION6, FRAGMENT, HOPOPT, OPTIONS, SOURCE4, SOURCE6, Table, chain, ether, judge,
-                     malformed, tag)
+from judging import (AH, DESTINATION4, DESTINATION6, FRAGMENT, HOPOPT, OPTIONS, SOURCE4, SOURCE6, Table, chain, ether,
+                     judge, malformed, tag)
 
 PORTS = {"sport": 1234, "dport": 443}
 TCP_BYTES = struct.pack("!HHIIBBHHH", 1234, 443, 0, 0, 5 << 4, 2, 0, 0, 0)
@@ -51,15 +51,15 @@ def protocol_table():
             frame = packet(source, destination, protocol, payload)
             table.row(f"{family} {name}", frame, proto=name, **addresses, **ports, **blocked)
             table.row(f"{family} {name} tagged", tag(frame, 9), proto=name, vlan=[9], **addresses, **ports, **blocked)
-            table.row(f"{family} {name} tagged twice", tag(frame, (0x88a8, 9), 10), proto=name, vlan=[9, 10], **addresses,
-                      **ports, **blocked)
+            table.row(f"{family} {name} tagged twice", tag(frame, (0x88a8, 9), 10), proto=name, vlan=[9, 10],
+                      **addresses, **ports, **blocked)
         table.row(f"{family} ICMP", packet(source, destination, icmp[0], bytes([icmp[2], 0]) + bytes(6)), proto=icmp[1],
                   icmp_type=icmp[2], icmp_code=0, **addresses, **blocked)
         table.row(f"{family} malformed TCP is malformed first", packet(source, destination, 6, bytes(3)), proto="tcp",
                   **addresses, **malformed("malformed-tcp"))
     addresses = {"src": SOURCE4, "dst": DESTINATION4}
-    table.row("IPv4 first fragment", packet(SOURCE4, DESTINATION4, 17, UDP_BYTES, 0x2000), proto="udp", fragment="first",
-              **PORTS, **addresses, **blocked)
+    table.row("IPv4 first fragment", packet(SOURCE4, DESTINATION4, 17, UDP_BYTES, 0x2000), proto="udp",
+              fragment="first", **PORTS, **addresses, **blocked)
     for name, bits in (("later", 185), ("middle", 0x2000 | 185)):
         table.row(f"IPv4 {name} fragment", packet(SOURCE4, DESTINATION4, 17, UDP_BYTES, bits), proto="udp",
                   fragment="later", **addresses, **blocked)
@@ -67,10 +67,11 @@ def protocol_table():
     for name, bits, kind, ports in (("first", 1, "first", PORTS), ("later", 185 << 3, "later", {}),
                                     ("atomic", 0, "none", PORTS)):
         fragment = struct.pack("!BBHI", 17, 0, bits, 7) + UDP_BYTES
-        table.row(f"IPv6 {name} fragment", packet(SOURCE6, DESTINATION6, FRAGMENT, fragment), proto="udp", fragment=kind,
-                  **ports, **addresses, **blocked)
+        table.row(f"IPv6 {name} fragment", packet(SOURCE6, DESTINATION6, FRAGMENT, fragment), proto="udp",
+                  fragment=kind, **ports, **addresses, **blocked)
     following, data = chain([HOPOPT, OPTIONS, AH], 47, bytes(4))
-    table.row("IPv6 GRE behind extensions", packet(SOURCE6, DESTINATION6, following, data), proto="gre", **addresses, **blocked)
+    table.row("IPv6 GRE behind extensions", packet(SOURCE6, DESTINATION6, following, data), proto="gre", **addresses,
+              **blocked)
     table.row("ARP has no address to block", ether(struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, 1, bytes(6), bytes(
         [192, 0, 2, 1]), bytes(6), bytes([192, 0, 2, 2])), 0x0806), proto="arp")
     return table
@@ -183,17 +184,20 @@ def test_excepted_source_is_not_blocked_by_its_destination():
 
 def test_excepted_destination_does_not_save_a_blocked_source():
     body = "block {\nexcept 198.51.100.9\nfrom 10.0.0.0/8\nto 198.51.100.0/24\n}"
-    assert decisions(body, [("10.0.0.1", "198.51.100.9"), ("11.0.0.1", "198.51.100.9"), ("11.0.0.1", "198.51.100.8")]) == [
+    assert decisions(body, [("10.0.0.1", "198.51.100.9"), ("11.0.0.1", "198.51.100.9"),
+                            ("11.0.0.1", "198.51.100.8")]) == [
         ("block-source", 5), PASSED, ("block-destination", 6)]
 
 
 def test_an_exception_of_one_family_is_none_of_the_other():
     body = "block {\nexcept 0.0.0.0/0\nfrom ::/0\nfrom 192.0.2.0/24\n}"
-    assert decisions(body, [("192.0.2.1", "203.0.113.9"), ("2001:db8::1", "2001:db9::1")]) == [PASSED, ("block-source", 5)]
+    assert decisions(body, [("192.0.2.1", "203.0.113.9"), ("2001:db8::1", "2001:db9::1")]) == [PASSED,
+                                                                                               ("block-source", 5)]
 
 
 def test_exceptions_alone_block_nothing():
-    assert decisions("block { except 192.0.2.0/24 }", [("192.0.2.1", "203.0.113.9"), ("10.0.0.1", "192.0.2.1")]) == [PASSED] * 2
+    assert decisions("block { except 192.0.2.0/24 }", [("192.0.2.1", "203.0.113.9"), ("10.0.0.1",
+                                                                                      "192.0.2.1")]) == [PASSED] * 2
 
 
 def test_an_empty_block_blocks_nothing():
@@ -224,9 +228,11 @@ def test_a_set_file_may_overlap_repeat_and_comment():
     text = "# a list\n\n10.0.0.0/8   # broad\n10.1.0.0/16\n10.1.0.0/16\n  2001:db8::/32\t# both families\r\n192.0.2.7"
     body = "block {\nexcept @spared\nfrom @listed\n}"
     pairs = [(source, other) for source, other in (
-        ("10.9.9.9", "203.0.113.9"), ("10.1.9.9", "203.0.113.9"), ("10.1.1.1", "203.0.113.9"), ("192.0.2.7", "203.0.113.9"),
-        ("192.0.2.8", "203.0.113.9"), ("2001:db8:9::1", "2001:db9::1"), ("2001:db7::1", "2001:db9::1"))]
-    found = decisions(body, pairs, sets='set spared { 10.1.1.0/24 }\nset listed file "list.txt"', files={"list.txt": text})
+        ("10.9.9.9", "203.0.113.9"), ("10.1.9.9", "203.0.113.9"), ("10.1.1.1", "203.0.113.9"),
+        ("192.0.2.7", "203.0.113.9"), ("192.0.2.8", "203.0.113.9"), ("2001:db8:9::1", "2001:db9::1"),
+        ("2001:db7::1", "2001:db9::1"))]
+    found = decisions(body, pairs, sets='set spared { 10.1.1.0/24 }\nset listed file "list.txt"',
+                      files={"list.txt": text})
     blocked = ("block-source", 6)
     assert found == [blocked, blocked, PASSED, blocked, PASSED, blocked, PASSED]
 
@@ -262,7 +268,8 @@ def random_networks(rng, version, count):
     bits = 32 if version == 4 else 128
     networks = []
     for _ in range(count):
-        length = min(bits, max(0, int(rng.gauss(bits / 2, bits / 5)))) if rng.random() < 0.9 else rng.choice([0, 1, bits])
+        length = min(bits, max(0, int(rng.gauss(bits / 2, bits / 5)))) if rng.random() < 0.9 else rng.choice([0, 1,
+                                                                                                              bits])
         value = rng.getrandbits(bits)
         if networks and rng.random() < 0.6:
             value = int(rng.choice(networks).network_address) ^ (rng.getrandbits(bits) >> rng.randrange(bits))

@@ -32,11 +32,12 @@ EXTENSION_LAYERS = {0: "ipv6.hopopts", 43: "ipv6.routing", 44: "ipv6.fraghdr", 5
 NEXT_FIELDS = {0: "ipv6.hopopts.nxt", 43: "ipv6.routing.nxt", 44: "ipv6.fraghdr.nxt", 51: "ah.next_header",
                60: "ipv6.dstopts.nxt"}
 FOLLOWING = {"vlan": 0x8100, "arp": 0x0806, "ip": 0x0800, "ipv6": 0x86dd}
-DISSECTORS = {"frame", *LINK_LAYERS, "llc", "arp", "ip", "ipv6", *EXTENSION_LAYERS.values(), "tcp", "udp", "sctp", "icmp",
-              "icmpv6", "data"}
+DISSECTORS = {"frame", *LINK_LAYERS, "llc", "arp", "ip", "ipv6", *EXTENSION_LAYERS.values(), "tcp", "udp", "sctp",
+              "icmp", "icmpv6", "data"}
 FIELDS = ["frame.protocols", "eth.type", "vlan.id", "vlan.etype", "ieee8021ad.id", "ip.src", "ip.dst", "ip.proto",
-          "ip.flags.mf", "ip.frag_offset", "ipv6.src", "ipv6.dst", "ipv6.nxt", "ipv6.fraghdr.offset", "ipv6.fraghdr.more",
-          *NEXT_FIELDS.values(), "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport", "sctp.srcport", "sctp.dstport"]
+          "ip.flags.mf", "ip.frag_offset", "ipv6.src", "ipv6.dst", "ipv6.nxt", "ipv6.fraghdr.offset",
+          "ipv6.fraghdr.more", *NEXT_FIELDS.values(), "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport",
+          "sctp.srcport", "sctp.dstport"]
 
 
 @pytest.fixture(scope="module")
@@ -212,8 +213,8 @@ DISAGREEMENTS = [
      lambda p: p.total_length() > p.left and p.header_length() >= 20),
     ("malformed-ipv4", PORTS | {"fragment"}, "total length is 0: recorded by the sender before its card cut it up (TSO)",
      lambda p: p.total_length() == 0 and p.header_length() >= 20),
-    ("malformed-ipv4", {"src", "dst", "proto", "ethertype"}, "header length below 20: tshark shows no address, Sluice does",
-     lambda p: p.header_length() < 20),
+    ("malformed-ipv4", {"src", "dst", "proto", "ethertype"},
+     "header length below 20: tshark shows no address, Sluice does", lambda p: p.header_length() < 20),
     ("malformed-ipv4", {"src", "dst", "proto", "ethertype"}, "total length below the header's: tshark shows no address",
      lambda p: 0 < p.total_length() < p.header_length()),
     ("malformed-ipv6", PORTS, "payload length is more than the frame has", lambda p: p.payload_length() > p.left - 40),

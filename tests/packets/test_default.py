@@ -3,15 +3,15 @@
 import struct
 
 from scapy.layers.inet import ICMP, TCP, UDP
-from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6MLReport, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA,
-                                ICMPv6ND_Redirect, ICMPv6ND_RS, ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded,
-                                IPv6)
+from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6MLReport, ICMPv6ND_NA, ICMPv6ND_NS,
+                                ICMPv6ND_RA, ICMPv6ND_Redirect, ICMPv6ND_RS, ICMPv6PacketTooBig, ICMPv6ParamProblem,
+                                ICMPv6TimeExceeded, IPv6)
 from scapy.layers.l2 import ARP
 from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
-from judging import (ADDRESSES4, ADDRESSES6, DESTINATION6, FRAGMENT, HOPOPT, IP4, IP6, OPTIONS, SOURCE6, Table, ether, ipv4,
-                     ipv6, judge, tag, with_extensions)
+from judging import (ADDRESSES4, ADDRESSES6, DESTINATION6, FRAGMENT, HOPOPT, IP4, IP6, OPTIONS, SOURCE6, Table, ether,
+                     ipv4, ipv6, judge, tag, with_extensions)
 
 PORTS = {"sport": 1234, "dport": 443}
 DROPPED = {"verdict": "drop"}
@@ -33,7 +33,8 @@ def drop_table():
     table.row("LLDP", ether(bytes(46), 0x88cc), proto="lldp", **DROPPED)
     table.row("802.3", ether(bytes(46), 46), proto="llc", **DROPPED)
 
-    for name, arp in (("request", ARP(op=1)), ("reply", ARP(op=2)), ("gratuitous", ARP(psrc="192.0.2.1", pdst="192.0.2.1"))):
+    for name, arp in (("request", ARP(op=1)), ("reply", ARP(op=2)), ("gratuitous", ARP(psrc="192.0.2.1",
+                                                                                       pdst="192.0.2.1"))):
         table.row(f"ARP {name}", ether(arp), proto="arp", **KEPT)
     table.row("ARP tagged", tag(ether(ARP()), 9), proto="arp", vlan=[9], **KEPT)
     table.row("ARP tagged twice", tag(ether(ARP()), (0x88a8, 9), 10), proto="arp", vlan=[9, 10], **KEPT)
@@ -75,7 +76,8 @@ def ipv6_table():
         table.row(name, ether(near / message), **fields, **KEPT)
         table.row(f"{name}, tagged", tag(ether(near / message), 3), vlan=[3], **fields, **KEPT)
         for hops in (0, 1, 64, 254):
-            table.row(f"{name}, forwarded: hop limit {hops}", ether(IPv6(src=SOURCE6, dst=DESTINATION6, hlim=hops) / message),
+            table.row(f"{name}, forwarded: hop limit {hops}", ether(IPv6(src=SOURCE6, dst=DESTINATION6,
+                                                                         hlim=hops) / message),
                       **fields, **DROPPED)
     for name, message, kind, kept in (("packet too big", ICMPv6PacketTooBig(mtu=1280), 2, KEPT),
                                       ("unreachable", ICMPv6DestUnreach(), 1, DROPPED),
@@ -85,9 +87,10 @@ def ipv6_table():
                                       ("multicast listener report", ICMPv6MLReport(), 131, DROPPED)):
         table.row(name, ether(IP6 / message), proto="icmpv6", icmp_type=kind, icmp_code=0, **ADDRESSES6, **kept)
     too_big = {"proto": "icmpv6", "icmp_type": 2, "icmp_code": 0, **ADDRESSES6}
-    table.row("packet too big behind options", with_extensions([HOPOPT, OPTIONS], 58, bytes(ICMPv6PacketTooBig())), **too_big,
-              **KEPT)
-    table.row("packet too big, first fragment", ipv6(struct.pack("!BBHI", 58, 0, 1, 7) + bytes(ICMPv6PacketTooBig()), FRAGMENT),
+    table.row("packet too big behind options", with_extensions([HOPOPT, OPTIONS], 58, bytes(ICMPv6PacketTooBig())),
+              **too_big, **KEPT)
+    table.row("packet too big, first fragment", ipv6(struct.pack("!BBHI", 58, 0, 1, 7) + bytes(ICMPv6PacketTooBig()),
+                                                     FRAGMENT),
               fragment="first", **too_big, **KEPT)
     table.row("packet too big's bytes in a later fragment", ipv6(struct.pack("!BBHI", 58, 0, 8, 7) + bytes(
         ICMPv6PacketTooBig()), FRAGMENT), proto="icmpv6", fragment="later", **ADDRESSES6, **DROPPED)

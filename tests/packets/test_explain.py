@@ -183,8 +183,8 @@ def test_no_such_packet(files):
     ("tcp 10.0.0.1:1 > [2001:db8::1]:2", "the source is IPv4 and the destination IPv6"),
     ("udp 10.0.0.1:1 > 10.0.0.2:2 fragment later", "a later fragment has no ports"),
     ("tcp 10.0.0.1:1 > 10.0.0.2:2 sny", "did you mean `syn`?"),
-    ("hex", "hex: no bytes"), ("hex 0", "`0` at position 1 is half a byte"), ("hex 00 zz", "`z` at position 4 is no hex digit"),
-    ("", "no packet"),
+    ("hex", "hex: no bytes"), ("hex 0", "`0` at position 1 is half a byte"),
+    ("hex 00 zz", "`z` at position 4 is no hex digit"), ("", "no packet"),
 ])
 def test_words_that_are_no_packet(files, words, message):
     refused(explain("test.policy", words), message)

@@ -8,8 +8,8 @@ from scapy.layers.l2 import ARP
 from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
-from judging import (ADDRESSES4, ADDRESSES6, AH, DESTINATION4, DESTINATION6, FRAGMENT, HOPOPT, IP4, IP6, OPTIONS, ROUTING,
-                     SOURCE4, SOURCE6, Table, ether, ipv4, ipv6, judge, malformed, tag, with_extensions)
+from judging import (ADDRESSES4, ADDRESSES6, AH, DESTINATION4, DESTINATION6, FRAGMENT, HOPOPT, IP4, IP6, OPTIONS,
+                     ROUTING, SOURCE4, SOURCE6, Table, ether, ipv4, ipv6, judge, malformed, tag, with_extensions)
 
 PORTS = {"sport": 1234, "dport": 443}
 TCP_BYTES = bytes(TCP(sport=1234, dport=443))
@@ -33,7 +33,8 @@ def link_table():
         table.row(f"second VLAN {size + 4} bytes", two[:size + 4], vlan=[7], **malformed("malformed-vlan"))
     table.row("VLAN 18 bytes", tag(ether(b"", 0x88b5), 7), vlan=[7], proto="0x88b5")
     table.row("second VLAN 22 bytes", tag(ether(b"", 0x88b5), 7, 8), vlan=[7, 8], proto="0x88b5")
-    table.row("three VLANs, nothing after", tag(PLAIN, 7, 8, 9)[:22], vlan=[7, 8], proto="vlan", **malformed("vlan-depth"))
+    table.row("three VLANs, nothing after", tag(PLAIN, 7, 8, 9)[:22], vlan=[7, 8], proto="vlan",
+              **malformed("vlan-depth"))
     arp = ether(ARP(psrc="192.0.2.1", pdst="192.0.2.2"))
     for size in range(14, 42):
         table.row(f"ARP {size} bytes", arp[:size], proto="arp", **malformed("malformed-arp"))
@@ -107,10 +108,12 @@ def extension_table():
     for kind, name in ((HOPOPT, "hopopt"), (ROUTING, "ipv6-route"), (OPTIONS, "ipv6-opts")):
         table.row(f"{name} 16 bytes of 16", ipv6(bytes([59, 1]) + bytes(14), kind), proto="ipv6-nonxt", **ADDRESSES6)
         table.row(f"{name} 16 bytes of 15", ipv6(bytes([59, 1]) + bytes(13), kind), proto=name, **ADDRESSES6, **bad)
-        table.row(f"{name} 16 bytes of 15, padded", ipv6(bytes([59, 1]) + bytes(14), kind, plen=15), proto=name, **ADDRESSES6,
+        table.row(f"{name} 16 bytes of 15, padded", ipv6(bytes([59, 1]) + bytes(14), kind, plen=15), proto=name,
+                  **ADDRESSES6, **bad)
+        table.row(f"{name} 2048 bytes of 2048", ipv6(bytes([59, 255]) + bytes(2046), kind), proto="ipv6-nonxt",
+                  **ADDRESSES6)
+        table.row(f"{name} 2048 bytes of 2047", ipv6(bytes([59, 255]) + bytes(2045), kind), proto=name, **ADDRESSES6,
                   **bad)
-        table.row(f"{name} 2048 bytes of 2048", ipv6(bytes([59, 255]) + bytes(2046), kind), proto="ipv6-nonxt", **ADDRESSES6)
-        table.row(f"{name} 2048 bytes of 2047", ipv6(bytes([59, 255]) + bytes(2045), kind), proto=name, **ADDRESSES6, **bad)
     table.row("ah 12 bytes of 12", ipv6(bytes([59, 1]) + bytes(10), AH), proto="ipv6-nonxt", **ADDRESSES6)
     table.row("ah 12 bytes of 11", ipv6(bytes([59, 1]) + bytes(9), AH), proto="ah", **ADDRESSES6, **bad)
     table.row("ah 1028 bytes of 1028", ipv6(bytes([59, 255]) + bytes(1026), AH), proto="ipv6-nonxt", **ADDRESSES6)
@@ -133,7 +136,8 @@ def fragments_table():
         later = {"proto": "udp", "fragment": "later", **addresses}
         bad = malformed("malformed-fragment")
         for size in (0, 1, 7, 9, 15, 17, 1001):
-            table.row(f"{family} first of {size}", build(UDP_BYTES[:size] + bytes(max(0, size - 16)), 0, 1), **first, **bad)
+            table.row(f"{family} first of {size}", build(UDP_BYTES[:size] + bytes(max(0, size - 16)), 0, 1), **first,
+                      **bad)
         table.row(f"{family} first of 16", build(UDP_BYTES, 0, 1), **first, **PORTS)
         for size in (0, 4, 12):
             table.row(f"{family} middle of {size}", build(bytes(size), 3, 1), **later, **bad)
@@ -146,10 +150,10 @@ def fragments_table():
         table.row(f"{family} ping of death", build(bytes(1480), 8189, 0), **later, **bad)
         table.row(f"{family} first of 8: all of UDP's header", build(UDP_BYTES[:8], 0, 1), **first, **PORTS)
     # RFC 1858: a first fragment so small that the TCP header goes on in the next one.
-    table.row("tiny first fragment of TCP", ipv4(TCP_BYTES[:8], 6, flags="MF"), proto="tcp", fragment="first", **ADDRESSES4,
-              **malformed("malformed-tcp"))
-    table.row("first fragment with TCP's header", ipv4(TCP_BYTES + bytes(4), 6, flags="MF"), proto="tcp", fragment="first",
-              **ADDRESSES4, **PORTS)
+    table.row("tiny first fragment of TCP", ipv4(TCP_BYTES[:8], 6, flags="MF"), proto="tcp", fragment="first",
+              **ADDRESSES4, **malformed("malformed-tcp"))
+    table.row("first fragment with TCP's header", ipv4(TCP_BYTES + bytes(4), 6, flags="MF"), proto="tcp",
+              fragment="first", **ADDRESSES4, **PORTS)
     return table
 
 
@@ -174,7 +178,8 @@ def transport_table():
         for size in range(8):
             row(f"UDP of {size} bytes", UDP_BYTES[:size], 17, proto="udp", **bad)
         for length in (0, 1, 7, 17, 65535):
-            row(f"UDP length {length} of 16", patch(UDP_BYTES, 4, struct.pack("!H", length)), 17, proto="udp", **PORTS, **bad)
+            row(f"UDP length {length} of 16", patch(UDP_BYTES, 4, struct.pack("!H", length)), 17, proto="udp", **PORTS,
+                **bad)
         for length in (8, 15, 16):
             row(f"UDP length {length} of 16", patch(UDP_BYTES, 4, struct.pack("!H", length)), 17, proto="udp", **PORTS)
 
@@ -215,14 +220,16 @@ def pass_table():
         head = IP(src=source, dst=target)
         read = {"src": source, "dst": target, **rule}
         frame = ether(head / TCP(sport=1234, dport=443))
-        table.row(f"{name}: IPv4 header length", patch(frame, 14, b"\x44"), proto="tcp", malformed="malformed-ipv4", **read)
-        table.row(f"{name}: IPv4 total length", patch(frame, 16, b"\xff\xff"), proto="tcp", malformed="malformed-ipv4", **read)
+        table.row(f"{name}: IPv4 header length", patch(frame, 14, b"\x44"), proto="tcp", malformed="malformed-ipv4",
+                  **read)
+        table.row(f"{name}: IPv4 total length", patch(frame, 16, b"\xff\xff"), proto="tcp", malformed="malformed-ipv4",
+                  **read)
         table.row(f"{name}: TCP cut", ether(IP(src=source, dst=target, proto=6) / Raw(TCP_BYTES[:10])), proto="tcp",
                   malformed="malformed-tcp", **read)
         table.row(f"{name}: UDP length", ether(head / UDP(sport=1234, dport=443, len=7)), proto="udp", **PORTS,
                   malformed="malformed-udp", **read)
-        table.row(f"{name}: fragment", ether(IP(src=source, dst=target, proto=17, flags="MF") / Raw(bytes(7))), proto="udp",
-                  fragment="first", malformed="malformed-fragment", **read)
+        table.row(f"{name}: fragment", ether(IP(src=source, dst=target, proto=17, flags="MF") / Raw(bytes(7))),
+                  proto="udp", fragment="first", malformed="malformed-fragment", **read)
     for name, source, target, rule in (("source", SOURCE6, "2001:db9::9", blocked),
                                        ("destination", "2001:db9::9", DESTINATION6, reached),
                                        ("neither", "2001:db9::9", "2001:db9::8", {})):

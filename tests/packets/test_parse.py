@@ -12,8 +12,8 @@ from scapy.layers.l2 import ARP, GRE
 from scapy.layers.sctp import SCTP, SCTPChunkInit
 from scapy.packet import Raw
 
-from judging import (ADDRESSES4, ADDRESSES6, AH, EXTENSIONS, FRAGMENT, HOPOPT, IP4, IP6, OPTIONS, ROUTING, SOURCE4, SOURCE6,
-                     Table, ether, ipv4, ipv6, judge, malformed, tag, with_extensions)
+from judging import (ADDRESSES4, ADDRESSES6, AH, EXTENSIONS, FRAGMENT, HOPOPT, IP4, IP6, OPTIONS, ROUTING, SOURCE4,
+                     SOURCE6, Table, ether, ipv4, ipv6, judge, malformed, tag, with_extensions)
 
 PORTS = {"sport": 1234, "dport": 443}
 TCP_SYN = TCP(sport=1234, dport=443, flags="S")
@@ -67,7 +67,8 @@ def arp_table():
     table.row("request", ether(ARP(op=1, psrc="192.0.2.1", pdst="192.0.2.2")), proto="arp")
     table.row("reply", ether(ARP(op=2, psrc="192.0.2.1", pdst="192.0.2.2")), proto="arp")
     table.row("padded to 60", ether(bytes(ARP(psrc="192.0.2.1", pdst="192.0.2.2")) + bytes(18), 0x0806), proto="arp")
-    table.row("other address lengths", ether(struct.pack("!HHBBH", 32, 0x0800, 20, 4, 1) + bytes(48), 0x0806), proto="arp")
+    table.row("other address lengths", ether(struct.pack("!HHBBH", 32, 0x0800, 20, 4, 1) + bytes(48), 0x0806),
+              proto="arp")
     table.row("no addresses", ether(struct.pack("!HHBBH", 1, 0x0800, 0, 0, 8), 0x0806), proto="arp")
     return table
 
@@ -86,11 +87,11 @@ def ipv4_table():
     table.row("options without payload", ipv4(b"", 253, options=[IPOption_NOP()] * 8), proto="253", **ADDRESSES4)
     table.row("padded to 60", ether(IP4 / TCP_SYN) + bytes(6), **TCP4)
     table.row("padded UDP without data", ether(IP4 / UDP(sport=1234, dport=443)) + bytes(18), **UDP4)
-    table.row("padding that looks like ports", ether(IP4 / ICMP()) + b"\xff" * 18, proto="icmp", icmp_type=8, icmp_code=0,
-              **ADDRESSES4)
+    table.row("padding that looks like ports", ether(IP4 / ICMP()) + b"\xff" * 18, proto="icmp", icmp_type=8,
+              icmp_code=0, **ADDRESSES4)
     for source, destination in (("0.0.0.0", "255.255.255.255"), ("127.0.0.1", "224.0.0.1"), ("1.2.3.4", "10.0.0.1")):
-        table.row(f"{source} to {destination}", ether(IP(src=source, dst=destination) / TCP_SYN), proto="tcp", src=source,
-                  dst=destination, **PORTS)
+        table.row(f"{source} to {destination}", ether(IP(src=source, dst=destination) / TCP_SYN), proto="tcp",
+                  src=source, dst=destination, **PORTS)
     return table
 
 
@@ -100,9 +101,10 @@ def ipv6_table():
     table.row("padded", ether(IP6 / UDP(sport=1234, dport=443)) + bytes(9), **UDP6)
     for source, destination in (("::", "ff02::1"), ("fe80::1", "::1"), ("::ffff:192.0.2.1", "64:ff9b::c000:201"),
                                 ("2001:db8:0:1:0:1:0:1", "2001:db8:1:2:3:4:5:6")):
-        table.row(f"{source} to {destination}", ether(IPv6(src=source, dst=destination) / TCP_SYN), proto="tcp", src=source,
-                  dst=destination, **PORTS)
-    table.row("hop-by-hop", ether(IP6 / IPv6ExtHdrHopByHop(options=[RouterAlert(), PadN(optdata=b"\0\0")]) / TCP_SYN), **TCP6)
+        table.row(f"{source} to {destination}", ether(IPv6(src=source, dst=destination) / TCP_SYN), proto="tcp",
+                  src=source, dst=destination, **PORTS)
+    table.row("hop-by-hop", ether(IP6 / IPv6ExtHdrHopByHop(options=[RouterAlert(), PadN(optdata=b"\0\0")]) / TCP_SYN),
+              **TCP6)
     table.row("routing", ether(IP6 / IPv6ExtHdrRouting(addresses=["2001:db8::9"], segleft=0) / TCP_SYN), **TCP6)
     table.row("routing with segments left", ether(IPv6(src=SOURCE6, dst="2001:db8::9") / IPv6ExtHdrRouting(
         addresses=["2001:db8::a", "2001:db8::b"], segleft=2) / TCP_SYN), **(TCP6 | {"dst": "2001:db8::9"}))
@@ -132,7 +134,8 @@ def extension_length_table():
             table.row(f"{EXTENSIONS[kind]} of {size} bytes", with_extensions([(kind, size)], 6, SYN_BYTES), **TCP6)
     for size in (8, 12, 16, 20, 24, 28, 64, 512, 1028):
         table.row(f"ah of {size} bytes", with_extensions([(AH, size)], 6, SYN_BYTES), **TCP6)
-        table.row(f"ah of {size} bytes between", with_extensions([HOPOPT, (AH, size), OPTIONS], 17, bytes(UDP_DATA)), **UDP6)
+        table.row(f"ah of {size} bytes between", with_extensions([HOPOPT, (AH, size), OPTIONS], 17, bytes(UDP_DATA)),
+                  **UDP6)
     return table
 
 
@@ -153,8 +156,10 @@ def extension_depth_table():
 def fragment_table():
     table = Table("default pass")
     segment = bytes(TCP(sport=1234, dport=443, flags="A")) + bytes(12)
-    for name, fields in (("first", {"flags": "MF"}), ("first and last: whole", {}), ("do not fragment", {"flags": "DF"})):
-        table.row(f"IPv4 {name}", ipv4(segment, 6, **fields), fragment="first" if "MF" in fields.values() else "none", **TCP4)
+    for name, fields in (("first", {"flags": "MF"}), ("first and last: whole", {}),
+                         ("do not fragment", {"flags": "DF"})):
+        table.row(f"IPv4 {name}", ipv4(segment, 6, **fields), fragment="first" if "MF" in fields.values() else "none",
+                  **TCP4)
     table.row("IPv4 evil bit", ipv4(segment, 6, flags="evil"), **TCP4)
     later = {"proto": "tcp", "fragment": "later"}
     for offset in (1, 2, 185, 8189 - 4):
@@ -165,10 +170,10 @@ def fragment_table():
     table.row("IPv4 later of ICMP", ipv4(segment, 1, frag=3), proto="icmp", fragment="later", **ADDRESSES4)
     table.row("IPv4 later of SCTP", ipv4(segment, 132, frag=3), proto="sctp", fragment="later", **ADDRESSES4)
     table.row("IPv4 later, one byte", ipv4(b"\x00", 17, frag=185), proto="udp", fragment="later", **ADDRESSES4)
-    table.row("IPv4 first of UDP with the whole's length", ipv4(struct.pack("!HHHH", 1234, 443, 4000, 0) + bytes(16), 17,
-                                                                flags="MF"), fragment="first", **UDP4)
-    table.row("IPv4 first of ICMP", ipv4(bytes([8, 0]) + bytes(22), 1, flags="MF"), proto="icmp", icmp_type=8, icmp_code=0,
-              fragment="first", **ADDRESSES4)
+    table.row("IPv4 first of UDP with the whole's length", ipv4(struct.pack("!HHHH", 1234, 443, 4000, 0) + bytes(16),
+                                                                17, flags="MF"), fragment="first", **UDP4)
+    table.row("IPv4 first of ICMP", ipv4(bytes([8, 0]) + bytes(22), 1, flags="MF"), proto="icmp", icmp_type=8,
+              icmp_code=0, fragment="first", **ADDRESSES4)
     table.row("IPv4 first of GRE", ipv4(bytes(24), 47, flags="MF"), proto="gre", fragment="first", **ADDRESSES4)
 
     def ip6(offset, more, protocol, payload, before=(), after=()):
@@ -189,7 +194,8 @@ def fragment_table():
         table.row(f"IPv6 later at {offset}", ip6(offset, 0, 6, segment), **later, **ADDRESSES6)
         table.row(f"IPv6 middle at {offset}", ip6(offset, 1, 6, segment), **later, **ADDRESSES6)
     table.row("IPv6 later after options", ip6(9, 0, 6, segment, before=[HOPOPT, OPTIONS]), **later, **ADDRESSES6)
-    table.row("IPv6 later names an extension", ip6(9, 0, OPTIONS, segment), proto="ipv6-opts", fragment="later", **ADDRESSES6)
+    table.row("IPv6 later names an extension", ip6(9, 0, OPTIONS, segment), proto="ipv6-opts", fragment="later",
+              **ADDRESSES6)
     table.row("IPv6 later of ICMPv6", ip6(9, 0, 58, segment), proto="icmpv6", fragment="later", **ADDRESSES6)
     table.row("IPv6 later, tagged", tag(ip6(9, 0, 6, segment), 7, 8), vlan=[7, 8], **later, **ADDRESSES6)
     return table
@@ -203,20 +209,24 @@ def transport_table():
                       proto="tcp", **PORTS, **addresses)
         for sport, dport in ((0, 0), (1, 256), (255, 65280), (65535, 1), (80, 65535)):
             ports = {"sport": sport, "dport": dport, **addresses}
-            table.row(f"{family} TCP {sport} to {dport}", ether(header / TCP(sport=sport, dport=dport)), proto="tcp", **ports)
-            table.row(f"{family} UDP {sport} to {dport}", ether(header / UDP(sport=sport, dport=dport) / b"x"), proto="udp",
+            table.row(f"{family} TCP {sport} to {dport}", ether(header / TCP(sport=sport, dport=dport)), proto="tcp",
                       **ports)
-            table.row(f"{family} SCTP {sport} to {dport}", ether(header / SCTP(sport=sport, dport=dport) / SCTPChunkInit()),
+            table.row(f"{family} UDP {sport} to {dport}", ether(header / UDP(sport=sport, dport=dport) / b"x"),
+                      proto="udp", **ports)
+            table.row(f"{family} SCTP {sport} to {dport}", ether(header / SCTP(sport=sport,
+                                                                               dport=dport) / SCTPChunkInit()),
                       proto="sctp", **ports)
         options = [("MSS", 1460), ("SAckOK", ""), ("Timestamp", (1, 2)), ("NOP", None), ("WScale", 7)]
-        table.row(f"{family} TCP options", ether(header / TCP(sport=1234, dport=443, options=options)), proto="tcp", **PORTS,
-                  **addresses)
-        table.row(f"{family} TCP header of 60", ether(header / TCP(sport=1234, dport=443, options=[("NOP", None)] * 40)),
+        table.row(f"{family} TCP options", ether(header / TCP(sport=1234, dport=443, options=options)), proto="tcp",
+                  **PORTS, **addresses)
+        table.row(f"{family} TCP header of 60", ether(header / TCP(sport=1234, dport=443,
+                                                                   options=[("NOP", None)] * 40)),
                   proto="tcp", **PORTS, **addresses)
         table.row(f"{family} TCP data", ether(header / TCP_SYN / Raw(bytes(100))), proto="tcp", **PORTS, **addresses)
-        table.row(f"{family} UDP without data", ether(header / UDP(sport=1234, dport=443)), proto="udp", **PORTS, **addresses)
-        table.row(f"{family} UDP shorter than IP", ether(header / UDP(sport=1234, dport=443, len=9) / b"xyz"), proto="udp",
-                  **PORTS, **addresses)
+        table.row(f"{family} UDP without data", ether(header / UDP(sport=1234, dport=443)), proto="udp", **PORTS,
+                  **addresses)
+        table.row(f"{family} UDP shorter than IP", ether(header / UDP(sport=1234, dport=443, len=9) / b"xyz"),
+                  proto="udp", **PORTS, **addresses)
         table.row(f"{family} SCTP without chunks", ether(header / SCTP(sport=1234, dport=443)), proto="sctp", **PORTS,
                   **addresses)
     return table
@@ -229,8 +239,8 @@ def icmp_table():
             table.row(f"ICMP {kind}/{code}", ether(IP4 / ICMP(type=kind, code=code) / Raw(bytes(32))), proto="icmp",
                       icmp_type=kind, icmp_code=code, **ADDRESSES4)
     quoted = IP(src="203.0.113.1", dst="203.0.113.2") / UDP(sport=7, dport=9)
-    table.row("ICMP error: the quoted packet is not the packet", ether(IP4 / ICMP(type=3, code=3) / quoted), proto="icmp",
-              icmp_type=3, icmp_code=3, **ADDRESSES4)
+    table.row("ICMP error: the quoted packet is not the packet", ether(IP4 / ICMP(type=3, code=3) / quoted),
+              proto="icmp", icmp_type=3, icmp_code=3, **ADDRESSES4)
     messages = {"echo request": (ICMPv6EchoRequest(), 128, 0), "echo reply": (ICMPv6EchoReply(), 129, 0),
                 "packet too big": (ICMPv6PacketTooBig(mtu=1280) / Raw(bytes(48)), 2, 0),
                 "unreachable": (ICMPv6DestUnreach(code=4) / Raw(bytes(48)), 1, 4),
@@ -257,9 +267,11 @@ def portless_table():
         table.row(f"{name} over IPv6", ipv6(b"\x04\xd2\x01\xbb" + bytes(20), protocol), proto=name, **ADDRESSES6)
         table.row(f"{name} without payload", ipv4(b"", protocol), proto=name, **ADDRESSES4)
     for protocol, name in ((51, "ah"), (0, "hopopt"), (43, "ipv6-route"), (44, "ipv6-frag"), (60, "ipv6-opts")):
-        table.row(f"{name} over IPv4 is no extension", ipv4(b"\x06\x00" + bytes(30), protocol), proto=name, **ADDRESSES4)
+        table.row(f"{name} over IPv4 is no extension", ipv4(b"\x06\x00" + bytes(30), protocol), proto=name,
+                  **ADDRESSES4)
     for protocol, name in ((135, "mobility"), (139, "hip"), (140, "shim6")):
-        table.row(f"{name} is not followed", ipv6(b"\x06\x00" + bytes(6) + SYN_BYTES, protocol), proto=name, **ADDRESSES6)
+        table.row(f"{name} is not followed", ipv6(b"\x06\x00" + bytes(6) + SYN_BYTES, protocol), proto=name,
+                  **ADDRESSES6)
     inner = IP(src="203.0.113.1", dst="203.0.113.2") / TCP(sport=7, dport=9)
     table.row("the outer header counts: IP in IP", ether(IP4 / inner), proto="ipip", **ADDRESSES4)
     table.row("the outer header counts: GRE", ether(IP4 / GRE() / inner), proto="gre", **ADDRESSES4)
@@ -274,16 +286,19 @@ def jumbo_table():
     for size in (1514, 2048, 3520, 3600, 4096, 9014, 9018, 16000, 60000, 65535):
         table.row(f"IPv4 TCP {size}", ether(IP4 / TCP_SYN / Raw(bytes(size - 54))), **TCP4)
         table.row(f"IPv6 UDP {size}", ether(IP6 / UDP(sport=1234, dport=443) / Raw(b"\xff" * (size - 62))), **UDP6)
-    table.row("tagged twice 9022", tag(ether(IP4 / TCP_SYN / Raw(bytes(9000 - 40))), (0x88a8, 2), 3), vlan=[2, 3], **TCP4)
+    table.row("tagged twice 9022", tag(ether(IP4 / TCP_SYN / Raw(bytes(9000 - 40))), (0x88a8, 2), 3), vlan=[2, 3],
+              **TCP4)
     table.row("unknown EtherType 9014", ether(bytes(9000), 0x88b5), proto="0x88b5")
     table.row("ARP with a jumbo's padding", ether(bytes(ARP()) + bytes(8972), 0x0806), proto="arp")
     table.row("first fragment 9010", ipv4(SYN_BYTES + bytes(8976 - 20), 6, flags="MF", id=7), fragment="first", **TCP4)
-    table.row("options of 1024 bytes and a jumbo's data", with_extensions([(OPTIONS, 1024)], 6, SYN_BYTES + bytes(8000)),
+    table.row("options of 1024 bytes and a jumbo's data", with_extensions([(OPTIONS, 1024)], 6,
+                                                                          SYN_BYTES + bytes(8000)),
               **TCP6)
     # Headers are read from the first buffer (a page, less what the driver keeps); extensions from any.
     table.row("TCP header past the first buffer", with_extensions([(OPTIONS, 1024)] * 4, 6, SYN_BYTES), proto="tcp",
               **ADDRESSES6, **malformed("malformed-tcp"))
-    table.row("extensions past the first buffer", with_extensions([(OPTIONS, 2048)] * 8, 253, b""), proto="253", **ADDRESSES6)
+    table.row("extensions past the first buffer", with_extensions([(OPTIONS, 2048)] * 8, 253, b""), proto="253",
+              **ADDRESSES6)
     return table
 
 

@@ -22,7 +22,8 @@ PACKETS = {
     "malformed-arp": ("", ether(bytes(ARP())[:27], 0x0806), "drop", ether(ARP())),
     "malformed-ipv4": ("", PLAIN[:-1], "drop", PLAIN),
     "malformed-ipv6": ("", ipv6(b"", 59)[:-1], "drop", ipv6(b"", 59)),
-    "malformed-extension": ("", ipv6(bytes([59, 1]) + bytes(13), HOPOPT), "drop", ipv6(bytes([59, 1]) + bytes(14), HOPOPT)),
+    "malformed-extension": ("", ipv6(bytes([59, 1]) + bytes(13), HOPOPT), "drop",
+                            ipv6(bytes([59, 1]) + bytes(14), HOPOPT)),
     "extension-depth": ("", with_extensions([OPTIONS] * 9, 59, b""), "drop", with_extensions([OPTIONS] * 8, 59, b"")),
     "malformed-fragment": ("", ipv6(struct.pack("!BBHI", 47, 0, 1, 7) + bytes(9), FRAGMENT), "drop",
                            ipv6(struct.pack("!BBHI", 47, 0, 1, 7) + bytes(8), FRAGMENT)),
@@ -30,8 +31,10 @@ PACKETS = {
     "malformed-udp": ("", ether(IP4 / UDP(len=9)), "drop", ether(IP4 / UDP(len=8))),
     "malformed-icmp": ("", ipv4(bytes([8, 0]) + bytes(5), 1), "drop", ether(IP4 / ICMP())),
     "malformed-sctp": ("", ipv4(bytes(SCTP())[:11], 132), "drop", ether(IP4 / SCTP())),
-    "block-source": ("block { from 192.0.2.0/31 }", PLAIN, "drop", ether(IP(src="192.0.2.2", dst="198.51.100.7") / TCP())),
-    "block-destination": ("block { to 198.51.100.6/31 }", PLAIN, "drop", ether(IP(src="192.0.2.1", dst="198.51.100.8") / TCP())),
+    "block-source": ("block { from 192.0.2.0/31 }", PLAIN, "drop", ether(IP(src="192.0.2.2",
+                                                                            dst="198.51.100.7") / TCP())),
+    "block-destination": ("block { to 198.51.100.6/31 }", PLAIN, "drop",
+                          ether(IP(src="192.0.2.1", dst="198.51.100.8") / TCP())),
     "fragment": ("fragments drop", ipv4(bytes(8), 47, frag=1), "drop", ipv4(bytes(8), 47, flags="DF")),
 }
 

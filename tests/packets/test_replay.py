@@ -61,8 +61,8 @@ def test_lines(files):
     assert [line["packet"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert [line["reason"] for line in lines] == REASONS
     assert lines[0] == {"packet": 1, "verdict": "drop", "reason": "block-source", "stage": "block", "src": "192.0.2.1",
-                        "dst": "198.51.100.7", "proto": "tcp", "sport": 1234, "dport": 443, "vlan": [], "fragment": "none",
-                        "length": 64, "rule": "block.policy:4", "rule_text": "from @bogons"}
+                        "dst": "198.51.100.7", "proto": "tcp", "sport": 1234, "dport": 443, "vlan": [],
+                        "fragment": "none", "length": 64, "rule": "block.policy:4", "rule_text": "from @bogons"}
 
 
 def test_summary(files):
@@ -150,10 +150,12 @@ def test_a_capture_with_a_mad_length(files):
     refused(replay("block.policy", "mad.pcap", "-j"), "mad.pcap: error: after packet 0: ")
 
 
-@pytest.mark.parametrize("link_type, name", [(113, "LINUX_SLL"), (101, "RAW"), (127, "IEEE802_11_RADIO"), (9999, "9999")])
+@pytest.mark.parametrize("link_type, name", [(113, "LINUX_SLL"), (101, "RAW"), (127, "IEEE802_11_RADIO"),
+                                             (9999, "9999")])
 def test_another_link_type(files, link_type, name):
     write_capture("other.pcap", FRAMES, link_type=link_type)
-    refused(replay("block.policy", "other.pcap"), f"other.pcap: error: link type is {name}", "not Ethernet", "not on `any`")
+    refused(replay("block.policy", "other.pcap"), f"other.pcap: error: link type is {name}", "not Ethernet",
+            "not on `any`")
 
 
 def test_pcapng_of_another_link_type(files):
@@ -176,14 +178,15 @@ def test_a_policy_that_is_wrong(files):
 
 
 def test_usage(files):
-    for arguments in ([], ["block.policy"], ["block.policy", "frames.pcap", "more"], ["-x", "block.policy", "frames.pcap"],
-                      ["block.policy", "frames.pcap", "--interface"]):
+    for arguments in ([], ["block.policy"], ["block.policy", "frames.pcap", "more"],
+                      ["-x", "block.policy", "frames.pcap"], ["block.policy", "frames.pcap", "--interface"]):
         refused(replay(*arguments), "usage: sluice replay POLICY PCAP [-j] [--interface NAME]", status=2)
 
 
 def test_two_interfaces(files):
     refused(replay("two.policy", "frames.pcap"), "two.policy has 2 interfaces", "--interface: wan0 lan0")
-    refused(replay("two.policy", "frames.pcap", "--interface", "eth9"), 'two.policy has no interface "eth9"', "wan0 lan0")
+    refused(replay("two.policy", "frames.pcap", "--interface", "eth9"), 'two.policy has no interface "eth9"',
+            "wan0 lan0")
     wan = replay_lines("two.policy", "frames.pcap", "--interface", "wan0")
     lan = replay_lines("two.policy", "frames.pcap", "--interface=lan0")
     assert [line["reason"] for line in wan] == ["block-source", "default", "default", "block-source", "malformed-ipv4",
@@ -192,7 +195,8 @@ def test_two_interfaces(files):
 
 
 def test_one_interface_may_be_named(files):
-    assert replay_lines("block.policy", "frames.pcap", "--interface", "port0") == replay_lines("block.policy", "frames.pcap")
+    assert replay_lines("block.policy", "frames.pcap", "--interface", "port0") == replay_lines("block.policy",
+                                                                                               "frames.pcap")
     refused(replay("block.policy", "frames.pcap", "--interface", "lo"), 'block.policy has no interface "lo"')
 
 
@@ -206,7 +210,8 @@ def test_a_frame_of_no_bytes_and_the_longest(files):
     longest = ether(IP4 / UDP(sport=1234, dport=53) / bytes(65535 - 28))
     write_capture("sizes.pcap", [b"", longest])
     lines = replay_lines("block.policy", "sizes.pcap")
-    assert [(line["reason"], line["length"]) for line in lines] == [("malformed-ethernet", 0), ("block-source", 14 + 65535)]
+    assert [(line["reason"], line["length"]) for line in lines] == [("malformed-ethernet", 0),
+                                                                    ("block-source", 14 + 65535)]
     assert lines[1]["dport"] == 53
 
 
@@ -224,7 +229,8 @@ def test_progress_is_for_a_terminal_only(files, options):
     """A bar on standard error, wiped when done; nothing of it on standard output or in a pipe."""
     write_capture("many.pcap", FRAMES * 20000)
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([SLUICE, "replay", "block.policy", "many.pcap", *options], stdout=subprocess.PIPE, stderr=theirs)
+    process = subprocess.Popen([SLUICE, "replay", "block.policy", "many.pcap", *options], stdout=subprocess.PIPE,
+                               stderr=theirs)
     os.close(theirs)
     out, _ = process.communicate(timeout=60)
     shown = b""
@@ -239,3 +245,10 @@ def test_progress_is_for_a_terminal_only(files, options):
     percentages = [int(p) for p in re.findall(rb"(\d+) %", shown)]
     assert percentages == sorted(percentages) and percentages[-1] <= 100
     assert b"%" not in out and out == replay("block.policy", "many.pcap", *options).stdout.encode()
+
+
+def test_a_length_below_the_captured_bytes_is_not_believed(files):
+    """Some writers put 0 there. The bytes are there, so the frame was at least as long."""
+    write_capture("odd.pcap", [(TCP4, 0), (TCP4, 20)])
+    assert [(line["reason"], line["length"]) for line in replay_lines("block.policy", "odd.pcap")] == [
+        ("block-source", len(TCP4))] * 2

@@ -8,8 +8,8 @@ from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NS, ICMPv6PacketTooBi
 from scapy.layers.l2 import ARP
 from scapy.layers.sctp import SCTP
 
-from judging import (AH, EXTENSIONS, FRAGMENT, HOPOPT, IP4, IP6, OPTIONS, ROUTING, ether, expectation, ipv4, ipv6, judge, tag,
-                     with_extensions)
+from judging import (AH, EXTENSIONS, FRAGMENT, HOPOPT, IP4, IP6, OPTIONS, ROUTING, ether, expectation, ipv4, ipv6,
+                     judge, tag, with_extensions)
 
 DATA = b"\xfe" * 16  # as ports, 65278
 PORTS = {"sport": 1234, "dport": 443}
@@ -48,7 +48,8 @@ def kinds():
     add("IPv4 in IPv4", ether(IP4 / IP(src="203.0.113.1", dst="203.0.113.2") / UDP(sport=7, dport=9)), 34)
     add("ICMP echo", ipv4(bytes(ICMP()) + DATA, 1))
     add("ICMP unreachable", ether(IP4 / ICMP(type=3, code=4) / IP(src="203.0.113.1", dst="203.0.113.2") / UDP()), 42)
-    for name, message in (("echo", ICMPv6EchoRequest()), ("packet too big", ICMPv6PacketTooBig()), ("solicitation", ICMPv6ND_NS())):
+    for name, message in (("echo", ICMPv6EchoRequest()), ("packet too big", ICMPv6PacketTooBig()),
+                          ("solicitation", ICMPv6ND_NS())):
         frame = ether(IP6 / message / DATA)
         add(f"ICMPv6 {name}", frame, 62)
     add("ARP", ether(ARP(psrc="192.0.2.1", pdst="192.0.2.2")) + DATA)
@@ -108,7 +109,8 @@ def contradiction(line, full, size):
 
 def check(whole, cut, frames_and_sizes):
     """Judges cut frames; `cut` gives (the frame for replay, its index in the corpus, its size)."""
-    cases = [(frame, index, size) for index, size in frames_and_sizes for frame in [cut(index, size)] if frame is not None]
+    cases = [(frame, index, size) for index, size in frames_and_sizes for frame in [cut(index,
+                                                                                        size)] if frame is not None]
     lines = judge("default pass", [frame for frame, _, _ in cases])
     wrong = []
     for line, (frame, index, size) in zip(lines, cases):
