@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/cli.h"
 
 struct lines {
 	char *text;
@@ -91,8 +92,8 @@ static void print_sets(const struct description *before, const struct descriptio
 			if (strcmp(after->sets[i].name, before->sets[j].name) ||
 			    !strcmp(after->sets[i].digest, before->sets[j].digest))
 				continue;
-			printf("  ~ set %s: %zu prefixes, was %zu\n", after->sets[i].name, after->sets[i].prefixes,
-			       before->sets[j].prefixes);
+			printf("  ~ set %s: %zu %s, was %zu\n", after->sets[i].name, after->sets[i].prefixes,
+			       cli_prefixes(after->sets[i].prefixes), before->sets[j].prefixes);
 		}
 	}
 }

@@ -6,17 +6,12 @@
 #include "compile/compile.h"
 #include "datapath/inspect.h"
 
-static const char *plural(size_t count)
-{
-	return count == 1 ? "" : "es";
-}
-
 static void print_sets(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->set_count; i++) {
 		const struct set *set = policy->sets[i];
 
-		printf("set %s: %zu prefix%s", set->name, set->prefixes.count, plural(set->prefixes.count));
+		printf("set %s: %zu %s", set->name, set->prefixes.count, cli_prefixes(set->prefixes.count));
 		if (set->path)
 			printf(", from %s", set->path);
 		printf("\n");
@@ -27,8 +22,8 @@ static void print_tables(const struct compiled *compiled)
 {
 	for (int t = 0; t < TABLE_COUNT; t++) {
 		if (compiled->tables[t].count)
-			printf("  table %s: %zu prefix%s\n", table_name(t), compiled->tables[t].count,
-			       plural(compiled->tables[t].count));
+			printf("  table %s: %zu %s\n", table_name(t), compiled->tables[t].count,
+			       cli_prefixes(compiled->tables[t].count));
 	}
 }
 

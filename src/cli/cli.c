@@ -7,3 +7,8 @@ int cli_failed(const struct error *error)
 	error_print(stderr, error);
 	return STATUS_FAILED;
 }
+
+const char *cli_prefixes(size_t count)
+{
+	return count == 1 ? "prefix" : "prefixes";
+}

@@ -3,6 +3,8 @@
 #ifndef SLUICE_CLI_CLI_H
 #define SLUICE_CLI_CLI_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 
 enum status {
@@ -22,6 +24,9 @@ int cli_replay(int argc, char **argv);
 int cli_rollback(int argc, char **argv);
 int cli_show(int argc, char **argv);
 int cli_stats(int argc, char **argv);
+
+/* "prefix" or "prefixes". */
+const char *cli_prefixes(size_t count);
 
 /* Prints the error and returns STATUS_FAILED. */
 int cli_failed(const struct error *error);

@@ -55,7 +55,7 @@ int cli_usage(const char *name)
 {
 	const struct verb *verb = find_verb(name);
 
-	fprintf(stderr, "usage: sluice %s %s\n", verb->name, verb->arguments);
+	fprintf(stderr, "usage: sluice %s%s%s\n", verb->name, *verb->arguments ? " " : "", verb->arguments);
 	return STATUS_USAGE;
 }
 

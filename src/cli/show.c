@@ -85,7 +85,7 @@ static void print_interface(const json_t *interface)
 
 	printf("%s", text_of(interface, "interface"));
 	if (!number_of(interface, "ifindex")) {
-		printf("  the interface is gone; the next apply or down cleans up\n");
+		printf("  detached: the interface is gone, or someone detached the link; apply or down cleans up\n");
 		return;
 	}
 	printf("  %s  generation %lld\n", text_of(interface, "mode") ? text_of(interface, "mode") : "foreign program",
@@ -108,7 +108,8 @@ static void print_generation(const char *title, const json_t *generation)
 	printf("%s generation %lld  %s  applied %s\n", title, number_of(generation, "number"),
 	       text_of(generation, "path"), text_of(generation, "applied"));
 	json_object_foreach(json_object_get(generation, "sets"), name, size)
-		printf("  set %s  %lld prefixes\n", name, (long long)json_integer_value(size));
+		printf("  set %s  %lld %s\n", name, (long long)json_integer_value(size),
+		       cli_prefixes(json_integer_value(size)));
 }
 
 int cli_show(int argc, char **argv)

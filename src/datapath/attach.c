@@ -18,12 +18,6 @@ static const uint32_t flags_of_mode[] = {
 	[MODE_OFFLOAD] = XDP_FLAGS_HW_MODE,
 };
 
-static const char *const what_to_do[] = {
-	[MODE_NATIVE] = "when the driver has no native XDP, write `mode generic` (works everywhere, slower)",
-	[MODE_GENERIC] = NULL,
-	[MODE_OFFLOAD] = "few network cards run BPF themselves; write `mode native`",
-};
-
 int attach_check_free(unsigned ifindex, const char *name, struct error *error)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
@@ -47,8 +41,8 @@ int attach_check_free(unsigned ifindex, const char *name, struct error *error)
 		if (!*hooks[i].id)
 			continue;
 		holder = holder_of_program(*hooks[i].id);
-		error_set(error, EBUSY, "interface %s has an XDP program that is not Sluice's: %s, mode %s", name,
-			  holder, hooks[i].mode);
+		error_set(error, EBUSY, "interface %s already has an XDP program: %s, mode %s", name, holder,
+			  hooks[i].mode);
 		error_hint(error,
 			   "Sluice never replaces it; detach it first (ip link set dev %s xdp off, or the "
 			   "program that holds its link)",
@@ -81,8 +75,6 @@ int attach_create(unsigned ifindex, const char *name, enum mode mode, int progra
 	error_set(error, err, "the kernel refused to attach to %s in %s mode: %s", name, mode_name(mode),
 		  strerror(err));
 	log_hint(error);
-	if (what_to_do[mode])
-		error_hint(error, "%s", what_to_do[mode]);
 	return -err;
 }
 

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "base/memory.h"
+#include "datapath/pins.h"
 
 #define MAGIC 0x43554c53 /* "SLUC" */
 
@@ -86,8 +87,8 @@ static int refuse(struct error *error, const char *path, const char *why)
 {
 	error_set(error, EPROTO, "%s: %s", path, why);
 	error_hint(error,
-		   "take it down with the version of Sluice that made it, or remove the folder that holds it: the "
-		   "interface then runs without a program");
+		   "use the version of Sluice that made it; or remove the folder it is in: what runs goes on, and "
+		   "the next apply takes over");
 	return -EPROTO;
 }
 
@@ -179,7 +180,7 @@ static bool is_whole(const struct description *description)
 
 int description_read(const char *path, struct description *description, struct error *error)
 {
-	CLEANUP_FD int fd = bpf_obj_get(path);
+	CLEANUP_FD int fd = pin_open(path, PIN_MAP, error);
 	CLEANUP_FREE char *value = NULL;
 	struct bpf_map_info info = {};
 	uint32_t info_size = sizeof(info);
@@ -188,7 +189,7 @@ int description_read(const char *path, struct description *description, struct e
 	json_t *json;
 
 	if (fd < 0)
-		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
+		return fd;
 	if (bpf_obj_get_info_by_fd(fd, &info, &info_size) || info.type != BPF_MAP_TYPE_ARRAY ||
 	    info.value_size < sizeof(header) || info.max_entries != 1)
 		return refuse(error, path, "this is not a description by Sluice");

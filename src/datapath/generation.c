@@ -41,8 +41,22 @@ static void making_free(struct making *making, size_t count)
 	free(making);
 }
 
-/* Removes what a change that was cut off left behind: a generation that never came to run, or else its temporary name.
- */
+/* A generation that is not whole: the change that made or removed it was cut off. */
+static void remove_remains(const struct pins *pins, const struct running *running)
+{
+	char path[PATH_MAX];
+	char **names = pins_names(pins_path(pins, path, "generations"));
+
+	for (size_t i = 0; names[i]; i++) {
+		bool is_new = !strcmp(names[i], GENERATION_NEW);
+
+		if (!is_new && !running_generation(running, strtoul(names[i], NULL, 10)))
+			pins_remove(pins_path(pins, path, "generations/%s", names[i]));
+	}
+	pins_free_names(names);
+}
+
+/* Finishes a change that was cut off: what came to run gets its number, what did not is removed. */
 static int finish_cut_off(const struct pins *pins, struct error *error)
 {
 	char path[PATH_MAX], name[PATH_MAX];
@@ -54,12 +68,16 @@ static int finish_cut_off(const struct pins *pins, struct error *error)
 		return err;
 	if (running.current && running.current->pending)
 		number = running.current->number;
+	remove_remains(pins, &running);
 	running_free(&running);
 	pins_path(pins, path, "generations/" GENERATION_NEW);
-	if (number && rename(path, pins_path(pins, name, "generations/%u", number)))
-		return error_set(error, errno, "cannot rename %s: %s", path, strerror(errno));
-	if (!number)
+	if (!number) {
 		pins_remove(path);
+		return 0;
+	}
+	pins_remove(pins_path(pins, name, "generations/%u", number));
+	if (rename(path, name))
+		return error_set(error, errno, "cannot rename %s: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -127,7 +145,8 @@ static void forget_others(struct pins *pins, const struct description *current, 
 	}
 	names = pins_names(pins_path(pins, path, "generations"));
 	for (size_t i = 0; names[i]; i++) {
-		if (!is_kept(strtoul(names[i], NULL, 10), kept))
+		/* Called "new" still: it could not be renamed, but runs; see enact. */
+		if (strcmp(names[i], GENERATION_NEW) && !is_kept(strtoul(names[i], NULL, 10), kept))
 			pins_remove(pins_path(pins, path, "generations/%s", names[i]));
 	}
 	pins_free_names(names);
@@ -185,6 +204,11 @@ static int load_one(const struct pins *pins, const struct running *running, cons
 	};
 	if (!err)
 		err = program_load(&making->compiled, &load, &making->program, error);
+	if (err && interface->mode == MODE_OFFLOAD)
+		error_hint(error,
+			   "%s is to run it itself (mode offload), but few network cards run BPF themselves; write "
+			   "`mode native`",
+			   interface->name);
 	state_close(&state);
 	return err;
 }
@@ -243,12 +267,11 @@ static const struct description *described(const struct generation *generation)
 	return generation ? &generation->description : NULL;
 }
 
-static int apply(struct pins *pins, const struct running *running, const struct policy *policy, struct making *making,
-		 struct change *change, struct error *error)
+static int apply(const struct pins *pins, const struct running *running, const struct policy *policy,
+		 struct making *making, struct change *change, struct error *error)
 {
 	size_t count = policy->interface_count;
 	CLEANUP_FREE struct placement *placements = xcalloc(count, sizeof(*placements));
-	char path[PATH_MAX];
 	int err = 0;
 
 	for (size_t i = 0; i < count && !err; i++) {
@@ -278,13 +301,16 @@ static int apply(struct pins *pins, const struct running *running, const struct 
 	}
 	if (!err)
 		err = enact(pins, running, placements, count, &change->after, error);
-	if (err) {
-		pins_remove(pins_path(pins, path, "generations/" GENERATION_NEW));
-		forget_others(pins, described(running->current), described(running->previous));
-	} else {
-		forget_others(pins, &change->after, described(running->current));
-	}
 	return err;
+}
+
+/* After a change that failed: nothing of it stays. */
+static void clean_up(struct pins *pins, const struct running *running)
+{
+	char path[PATH_MAX];
+
+	pins_remove(pins_path(pins, path, "generations/" GENERATION_NEW));
+	forget_others(pins, described(running->current), described(running->previous));
 }
 
 int generation_apply(const struct policy *policy, struct change *change, struct error *error)
@@ -297,6 +323,10 @@ int generation_apply(const struct policy *policy, struct change *change, struct 
 
 	if (!err) {
 		err = apply(&pins, &running, policy, making, &result, error);
+		if (err)
+			clean_up(&pins, &running);
+		else if (!result.unchanged)
+			forget_others(&pins, &result.after, described(running.current));
 		result.before = take_description(&running, running.current);
 		running_free(&running);
 		pins_close(&pins);
@@ -352,8 +382,8 @@ int generation_rollback(struct change *change, struct error *error)
 		*change = (struct change){ 0 };
 		change->before = take_description(&running, running.current);
 		change->after = take_description(&running, running.previous);
-	} else if (!running.current && !running.previous) {
-		pins_remove_all(&pins);
+	} else {
+		clean_up(&pins, &running);
 	}
 	running_free(&running);
 	pins_close(&pins);
@@ -376,8 +406,10 @@ int generation_down(const char *interface, size_t *detached, struct error *error
 		count++;
 	}
 	if (count == running.attachment_count)
-		pins_remove_all(&pins);
-	if (!count && interface)
+		err = pins_remove_all(&pins);
+	if (err)
+		error_set(error, -err, "detached, but cannot remove all of %s: %s", pins.netns, strerror(-err));
+	else if (!count && interface)
 		err = error_set(error, ENOENT, "nothing of Sluice runs on %s", interface);
 	else if (!count)
 		err = error_set(error, ENOENT, "nothing of Sluice runs here");

@@ -86,14 +86,16 @@ int judge_frame(struct judge *judge, const void *frame, size_t length, size_t wi
 	size_t given = length < FRAME_MAX ? length : FRAME_MAX;
 
 	memcpy(judge->frame, frame, given);
-	if (given <
-	    ETH_HLEN) { /* the kernel takes no shorter input: fill it up, and tell the program the true length */
-		memset(judge->frame + given, 0, ETH_HLEN - given);
-		given = ETH_HLEN;
-	}
 	memset(judge->record, 0, sizeof(*judge->record));
-	if (wire_length != given)
-		judge->record->wire_length = wire_length ? wire_length : 1; /* 0 would mean that nothing is missing */
+	if (given < ETH_HLEN) {
+		/* The kernel takes no shorter input: fill it up, and let the program end the frame before the filling,
+		 * also where only the capture ends there. 0 would mean that nothing is missing. */
+		memset(judge->frame + given, 0, ETH_HLEN - given);
+		judge->record->wire_length = given ? given : 1;
+		given = ETH_HLEN;
+	} else if (wire_length != given) {
+		judge->record->wire_length = wire_length;
+	}
 	judge->frame_length = given;
 	run.data_in = judge->frame;
 	run.data_size_in = given;

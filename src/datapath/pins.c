@@ -18,6 +18,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
 #include "base/memory.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -30,15 +32,26 @@ static bool is_bpffs(const char *path)
 	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
-/* A mount made in a namespace of its own goes away with its last process, and every pin in it. */
-static bool mount_namespace_is_private(void)
+/* The id of a process's first mount: mount namespaces share none. -1 when the kernel does not tell. */
+static int first_mount(const char *mountinfo)
 {
-	struct stat own, init;
+	CLEANUP_FILE FILE *in = fopen(mountinfo, "re");
+	int id;
 
-	return !stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &init) && own.st_ino != init.st_ino;
+	return in && fscanf(in, "%d", &id) == 1 ? id : -1;
 }
 
-static int mount_bpffs(const char *root, struct error *error)
+/* A mount made in a namespace of its own goes away with its last process, and every pin in it. (/proc/1/ns/mnt would be
+ * the direct question, but takes more rights than root in a container may have.) */
+static bool mount_namespace_is_private(void)
+{
+	int init = first_mount("/proc/1/mountinfo");
+
+	return init < 0 || init != first_mount("/proc/self/mountinfo");
+}
+
+/* Makes sure that what is pinned stays, and that what is not found is not there. */
+static int check_bpffs(const char *root, enum access access, struct error *error)
 {
 	CLEANUP_FREE char *parent = xstrdup(root);
 	char *slash = strrchr(parent, '/');
@@ -54,10 +67,12 @@ static int mount_bpffs(const char *root, struct error *error)
 	}
 	if (mount_namespace_is_private()) {
 		error_set(error, EINVAL, "no BPF file system at " BPFFS " in this mount namespace");
-		error_hint(error, "pins made here would be lost with it (\"ip netns exec\" makes such a one); use: "
+		error_hint(error, "\"ip netns exec\" makes such a one, and what is pinned there is lost with it; use: "
 				  "sluice -n NETNS …");
 		return -EINVAL;
 	}
+	if (access == READ)
+		return 0;
 	if (mount("bpf", BPFFS, "bpf", 0, "mode=0700")) {
 		error_set(error, errno, "cannot mount the BPF file system at " BPFFS ": %s", strerror(errno));
 		return -errno;
@@ -89,8 +104,13 @@ static int lock_root(struct pins *pins, enum access access, struct error *error)
 			return 0;
 		if (fd < 0 && errno == ENOENT)
 			continue;
-		if (fd < 0)
-			return error_set(error, errno, "cannot open %s: %s", pins->root, strerror(errno));
+		if (fd < 0) {
+			err = errno;
+			error_set(error, err, "cannot open %s: %s", pins->root, strerror(err));
+			if (err == EACCES)
+				error_hint(error, "this needs root");
+			return -err;
+		}
 		do
 			err = flock(fd, access == WRITE ? LOCK_EX : LOCK_SH) ? errno : 0;
 		while (err == EINTR);
@@ -121,14 +141,10 @@ int pins_open(enum access access, struct pins *pins, struct error *error)
 	if (snprintf(pins->netns, sizeof(pins->netns), "%s/%llu", pins->root, (unsigned long long)cookie) >=
 	    (int)sizeof(pins->netns))
 		return error_set(error, ENAMETOOLONG, "SLUICE_BPFFS is too long");
-	if (access == WRITE) {
-		if (geteuid() != 0)
-			return error_set(error, EPERM, "changing the data path needs root");
-		err = mount_bpffs(pins->root, error);
-		if (err)
-			return err;
-	}
-	return lock_root(pins, access, error);
+	if (access == WRITE && geteuid() != 0)
+		return error_set(error, EPERM, "changing the data path needs root");
+	err = check_bpffs(pins->root, access, error);
+	return err ? err : lock_root(pins, access, error);
 }
 
 void pins_close(struct pins *pins)
@@ -183,20 +199,66 @@ int pins_make_folder(const char *path)
 	return mkdir(part, 0700) && errno != EEXIST ? -errno : 0;
 }
 
+/* nftw has no argument for its callback. */
+static int remove_error;
+
+/* Goes on after a failure, to remove what can be removed. */
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
 {
-	return remove(path) && errno != ENOENT ? -1 : 0;
+	if (remove(path) && errno != ENOENT && !remove_error)
+		remove_error = errno;
+	return 0;
 }
 
-void pins_remove(const char *path)
+int pins_remove(const char *path)
 {
+	remove_error = 0;
 	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	return -remove_error;
 }
 
-void pins_remove_all(struct pins *pins)
+int pins_remove_all(struct pins *pins)
 {
-	pins_remove(pins->netns);
+	int err = pins_remove(pins->netns);
+
 	rmdir(pins->root); /* refused while another network namespace has something in it */
+	return err;
+}
+
+/* What the kernel calls the descriptor, as in /proc/self/fd. Numbers of types overlap: 6 is an XDP program, an XDP link
+ * and a per-CPU array. */
+static const char *const kinds[] = {
+	[PIN_MAP] = "anon_inode:bpf-map",
+	[PIN_PROGRAM] = "anon_inode:bpf-prog",
+	[PIN_LINK] = "anon_inode:bpf-link", /* opened; the descriptor that made the link is called bpf_link */
+};
+
+static const char *const kind_names[] = {
+	[PIN_MAP] = "map",
+	[PIN_PROGRAM] = "program",
+	[PIN_LINK] = "link",
+};
+
+bool descriptor_is(int fd, enum pin_kind kind)
+{
+	CLEANUP_FREE char *path = xasprintf("/proc/self/fd/%d", fd);
+	char there[64] = "";
+
+	return readlink(path, there, sizeof(there) - 1) > 0 && !strcmp(there, kinds[kind]);
+}
+
+int pin_open(const char *path, enum pin_kind kind, struct error *error)
+{
+	int fd = bpf_obj_get(path);
+
+	if (fd < 0)
+		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
+	if (descriptor_is(fd, kind))
+		return fd;
+	close(fd);
+	error_set(error, EPROTO, "%s: not a BPF %s", path, kind_names[kind]);
+	error_hint(error, "something else pinned it; remove it and apply again: rm %s", path);
+	return -EPROTO;
 }
 
 static int by_version(const struct dirent **a, const struct dirent **b)

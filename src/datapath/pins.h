@@ -48,11 +48,23 @@ const char *interface_of_pin(const char *pin, char *out);
 /* Makes a folder and those above it. Returns 0 or a negative errno. */
 int pins_make_folder(const char *path);
 
-/* Removes a pin or a folder with all that is in it; what is not there is removed already. */
-void pins_remove(const char *path);
+/* Removes a pin or a folder with all that is in it; what is not there is removed already. Returns 0, or the first
+ * failure's negative errno after removing what could be removed. */
+int pins_remove(const char *path);
 
 /* Removes ROOT/NETNS, and ROOT when nothing of another namespace is in it. */
-void pins_remove_all(struct pins *pins);
+int pins_remove_all(struct pins *pins);
+
+enum pin_kind {
+	PIN_MAP,
+	PIN_PROGRAM,
+	PIN_LINK,
+};
+
+/* Opens what is pinned at `path`. Returns a descriptor, or a negative errno with `error` set: -EPROTO when it is of
+ * another kind. */
+int pin_open(const char *path, enum pin_kind kind, struct error *error);
+bool descriptor_is(int fd, enum pin_kind kind);
 
 /* Names in a folder, sorted; NULL-terminated, none when there is no folder. Free with pins_free_names. */
 char **pins_names(const char *path);

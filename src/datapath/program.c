@@ -14,7 +14,8 @@
 #include "sluice.skel.h"
 #include "sluice/counter.h"
 
-#define BATCH 4096 /* entries handed over in one system call */
+#define BATCH 4096	    /* entries handed over in one system call */
+#define KERNEL_ENOTSUPP 524 /* include/linux/errno.h of the kernel; the C library has no name for it */
 
 static int refused(struct error *error, int err, const char *what)
 {
@@ -22,6 +23,8 @@ static int refused(struct error *error, int err, const char *what)
 	if (err == -EPERM && geteuid() != 0)
 		error_hint(error, "this needs root (CAP_BPF and CAP_NET_ADMIN)");
 	log_hint(error);
+	if (err == -KERNEL_ENOTSUPP)
+		error_hint(error, "Sluice needs the kernel's compiler for BPF: sysctl net.core.bpf_jit_enable=1");
 	return err;
 }
 

@@ -11,12 +11,12 @@
 
 static int program_id(const char *path, uint32_t *id, struct error *error)
 {
-	CLEANUP_FD int fd = bpf_obj_get(path);
+	CLEANUP_FD int fd = pin_open(path, PIN_PROGRAM, error);
 	struct bpf_prog_info info = {};
 	uint32_t size = sizeof(info);
 
 	if (fd < 0)
-		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
+		return fd;
 	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.type != BPF_PROG_TYPE_XDP) {
 		error_set(error, EPROTO, "%s: not an XDP program", path);
 		error_hint(error, "something else pinned it; remove it and apply again: rm %s", path);
@@ -34,9 +34,9 @@ static int read_attachment(const struct pins *pins, const char *pin, struct atta
 
 	pins_path(pins, path, "links/%s", pin);
 	interface_of_pin(pin, out->interface);
-	out->link = bpf_obj_get(path);
+	out->link = pin_open(path, PIN_LINK, error);
 	if (out->link < 0)
-		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
+		return out->link;
 	if (bpf_obj_get_info_by_fd(out->link, &info, &size) || info.type != BPF_LINK_TYPE_XDP) {
 		error_set(error, EPROTO, "%s: not an XDP link", path);
 		error_hint(error, "something else pinned it; remove it and apply again: rm %s", path);

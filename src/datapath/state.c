@@ -18,11 +18,13 @@ static int open_counters(const struct pins *pins, const char *interface, const c
 	uint32_t size = sizeof(info);
 
 	pins_path(pins, path, "state/%s/%s", pin_of_interface(interface, pin), map);
-	*fd = bpf_obj_get(path);
-	if (*fd < 0 && errno == ENOENT)
+	*fd = pin_open(path, PIN_MAP, error);
+	if (*fd == -ENOENT) {
+		*fd = -1;
 		return 0;
+	}
 	if (*fd < 0)
-		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
+		return *fd;
 	if (bpf_obj_get_info_by_fd(*fd, &info, &size))
 		return error_set(error, errno, "cannot read %s: %s", path, strerror(errno));
 	if (info.type == BPF_MAP_TYPE_PERCPU_ARRAY && info.key_size == sizeof(uint32_t) &&

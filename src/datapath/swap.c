@@ -99,7 +99,12 @@ static int place(const struct pins *pins, struct placement *placement, struct er
 	if (!placement->attachment) {
 		placement->created = attach_create(placement->ifindex, placement->interface, placement->mode,
 						   placement->program, error);
-		return placement->created < 0 ? placement->created : pin_link(pins, placement, error);
+		if (placement->created >= 0)
+			return pin_link(pins, placement, error);
+		if (placement->mode == MODE_NATIVE)
+			error_hint(error, "when the driver has no native XDP, write `mode generic` (works everywhere, "
+					  "slower)");
+		return placement->created;
 	}
 	old = bpf_prog_get_fd_by_id(placement->attachment->program_id);
 	err = attach_update(placement->attachment->link, placement->program, old);

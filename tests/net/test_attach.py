@@ -15,7 +15,7 @@ def mode_of(host, interface):
 
 
 def refused_foreign(interface, program, mode, holders=""):
-    return (f"sluice: interface {interface} has an XDP program that is not Sluice's: "
+    return (f"sluice: interface {interface} already has an XDP program: "
             f"id {program}, name foreign{holders}, mode {mode}\n"
             f"Sluice never replaces it; detach it first (ip link set dev {interface} xdp off, "
             "or the program that holds its link)\n")
@@ -122,7 +122,7 @@ def test_program_of_a_link_pinned_elsewhere_is_left_alone(quiet):
         program = quiet.box.program("eth0")
         result = quiet.box.apply(policy(), check=False)
         assert result.returncode == 1
-        assert f"is not Sluice's: id {program}, name sluice, pinned at {elsewhere['SLUICE_BPFFS']}/" in result.stderr
+        assert f"already has an XDP program: id {program}, name sluice, pinned at {elsewhere['SLUICE_BPFFS']}/" in result.stderr
         assert "/links/eth0, pinned at " in result.stderr
         assert quiet.box.program("eth0") == program
         assert quiet.box.sluice("down", check=False).returncode == 1
@@ -211,7 +211,7 @@ def test_deleted_interface_is_said_to_be_gone_and_cleaned_up(quiet):
     quiet.box.apply(policy(BLOCK))
     quiet.box.ip("link", "del", "eth0")
     shown = quiet.box.sluice("show").stdout.splitlines()
-    assert shown[0] == "eth0  the interface is gone; the next apply or down cleans up"
+    assert shown[0] == "eth0  detached: the interface is gone, or someone detached the link; apply or down cleans up"
     assert quiet.box.show()["interfaces"][0]["ifindex"] == 0
     assert quiet.box.sluice("down").stdout == "detached from 1 interface\n"
     assert quiet.lab.pinned() == []
@@ -259,8 +259,8 @@ def test_renamed_interface_can_be_let_go(quiet):
     assert quiet.lab.pinned() == []
 
 
-HIDDEN = ('sluice: no BPF file system at /sys/fs/bpf in this mount namespace\npins made here would be lost with it '
-          '("ip netns exec" makes such a one); use: sluice -n NETNS …\n')
+HIDDEN = ('sluice: no BPF file system at /sys/fs/bpf in this mount namespace\n'
+          '"ip netns exec" makes such a one, and what is pinned there is lost with it; use: sluice -n NETNS …\n')
 
 
 @pytest.mark.parametrize("verb", [["apply", "POLICY"], ["rollback"], ["down"], ["show"], ["stats"]], ids=lambda v: v[0])

@@ -42,7 +42,7 @@ manual: sluice(1), sluice-policy(5)
 USAGE = {
     "check": "usage: sluice check POLICY\n",
     "apply": "usage: sluice apply POLICY\n",
-    "rollback": "usage: sluice rollback \n",
+    "rollback": "usage: sluice rollback\n",
     "down": "usage: sluice down [IFACE]\n",
     "show": "usage: sluice show [-j]\n",
     "stats": "usage: sluice stats [IFACE] [-j] [--watch SECONDS]\n",
@@ -277,11 +277,11 @@ def test_checking_without_root(quiet, nobody):
     instructions = re.search(r"(\d+) instructions before", result.stdout)[1]
     says(result, 0, "", (
         "set bogons: 2 prefixes, from bogons.txt\n"
-        "set few: 1 prefixes\n"
+        "set few: 1 prefix\n"
         "interface nowhere0: native, fragments pass, malformed drop, default drop, 3 rules\n"
         "  table block_source4: 2 prefixes\n"
-        "  table block_source6: 1 prefixes\n"
-        "  table block_dest4: 1 prefixes\n"
+        "  table block_source6: 1 prefix\n"
+        "  table block_dest4: 1 prefix\n"
         f"  program: {instructions} instructions before the verifier (run as root to ask the verifier itself)\n"
         f"{path}: ok\n"))
 

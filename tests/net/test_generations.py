@@ -323,7 +323,7 @@ def test_strange_description_is_refused_with_a_way_out(quiet, what):
         result = quiet.box.sluice(*verb, check=False)
         assert (result.returncode, result.stdout) == (1, ""), verb
         assert result.stderr.startswith(f"sluice: {path}: {why}\n"), verb
-        assert "remove the folder that holds it" in result.stderr, verb
+        assert "remove the folder it is in" in result.stderr, verb
         assert (quiet.box.program("eth0"), quiet.lab.pinned()) == (program, pins), verb
     sh("rm", "-r", os.path.dirname(path))  # the way out
     quiet.box.sluice("apply", policy_path)
@@ -346,7 +346,7 @@ def test_something_else_in_place_of_a_link_is_refused_with_a_way_out(quiet, kind
     for verb in (["show"], ["stats"], ["apply", quiet.lab.file("test.policy", policy(BLOCK))], ["down"]):
         result = quiet.box.sluice(*verb, check=False)
         assert (result.returncode, result.stdout, result.stderr) == (1, "", (
-            f"sluice: {path}: not an XDP link\nsomething else pinned it; remove it and apply again: rm {path}\n")), verb
+            f"sluice: {path}: not a BPF link\nsomething else pinned it; remove it and apply again: rm {path}\n")), verb
     os.unlink(path)
     quiet.box.apply(policy())
     assert quiet.box.program("eth0")
@@ -364,7 +364,7 @@ def test_something_else_in_place_of_a_program_is_refused_with_a_way_out(quiet, k
         replace(path, kind)
     result = quiet.box.sluice("show", check=False)
     assert (result.returncode, result.stdout, result.stderr) == (1, "", (
-        f"sluice: {path}: not an XDP program\nsomething else pinned it; remove it and apply again: rm {path}\n"))
+        f"sluice: {path}: not a BPF program\nsomething else pinned it; remove it and apply again: rm {path}\n"))
     assert quiet.box.program("eth0") == running
     os.unlink(path)
     quiet.box.apply(policy())

@@ -133,7 +133,9 @@ def watching(scene, *arguments):
 
 def line_of(process, seconds=3):
     assert select.select([process.stdout], [], [], seconds)[0], "nothing printed"
-    return process.stdout.readline()
+    line = process.stdout.readline()
+    assert line, f"ended: {process.stderr.read()}"
+    return line
 
 
 def test_watch_prints_a_json_line_at_each_interval(quiet):

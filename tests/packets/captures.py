@@ -55,7 +55,7 @@ def read_capture(path):
 
 
 def write_pcapng(path, frames, order="<"):
-    """One section, one Ethernet interface, an enhanced packet block for each frame (bytes, or bytes and wire length)."""
+    """One section, one Ethernet interface, an enhanced packet block for each frame (bytes, or bytes and length)."""
     def block(kind, body):
         body += bytes(-len(body) % 4)
         return struct.pack(order + "II", kind, len(body) + 12) + body + struct.pack(order + "I", len(body) + 12)

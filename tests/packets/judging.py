@@ -53,7 +53,7 @@ def ether(payload, ethertype=None):
 
 
 def tag(frame, *tags):
-    """The frame with VLAN tags, outermost first: each an id, or (TPID, id), or (TPID, id, the other 4 bits of the TCI)."""
+    """The frame with VLAN tags, outermost first: each an id, or (TPID, id), or (TPID, id, upper 4 bits of the TCI)."""
     for one in reversed(tags):
         tpid, vlan, bits = (*((0x8100, one) if isinstance(one, int) else one), 0)[:3]
         frame = frame[:12] + struct.pack("!HH", tpid, bits << 12 | vlan) + frame[12:]

@@ -184,20 +184,19 @@ def test_excepted_source_is_not_blocked_by_its_destination():
 
 def test_excepted_destination_does_not_save_a_blocked_source():
     body = "block {\nexcept 198.51.100.9\nfrom 10.0.0.0/8\nto 198.51.100.0/24\n}"
-    assert decisions(body, [("10.0.0.1", "198.51.100.9"), ("11.0.0.1", "198.51.100.9"),
-                            ("11.0.0.1", "198.51.100.8")]) == [
-        ("block-source", 5), PASSED, ("block-destination", 6)]
+    found = decisions(body, [("10.0.0.1", "198.51.100.9"), ("11.0.0.1", "198.51.100.9"), ("11.0.0.1", "198.51.100.8")])
+    assert found == [("block-source", 5), PASSED, ("block-destination", 6)]
 
 
 def test_an_exception_of_one_family_is_none_of_the_other():
     body = "block {\nexcept 0.0.0.0/0\nfrom ::/0\nfrom 192.0.2.0/24\n}"
-    assert decisions(body, [("192.0.2.1", "203.0.113.9"), ("2001:db8::1", "2001:db9::1")]) == [PASSED,
-                                                                                               ("block-source", 5)]
+    found = decisions(body, [("192.0.2.1", "203.0.113.9"), ("2001:db8::1", "2001:db9::1")])
+    assert found == [PASSED, ("block-source", 5)]
 
 
 def test_exceptions_alone_block_nothing():
-    assert decisions("block { except 192.0.2.0/24 }", [("192.0.2.1", "203.0.113.9"), ("10.0.0.1",
-                                                                                      "192.0.2.1")]) == [PASSED] * 2
+    pairs = [("192.0.2.1", "203.0.113.9"), ("10.0.0.1", "192.0.2.1")]
+    assert decisions("block { except 192.0.2.0/24 }", pairs) == [PASSED] * 2
 
 
 def test_an_empty_block_blocks_nothing():
@@ -268,8 +267,9 @@ def random_networks(rng, version, count):
     bits = 32 if version == 4 else 128
     networks = []
     for _ in range(count):
-        length = min(bits, max(0, int(rng.gauss(bits / 2, bits / 5)))) if rng.random() < 0.9 else rng.choice([0, 1,
-                                                                                                              bits])
+        length = min(bits, max(0, int(rng.gauss(bits / 2, bits / 5))))
+        if rng.random() < 0.1:
+            length = rng.choice([0, 1, bits])
         value = rng.getrandbits(bits)
         if networks and rng.random() < 0.6:
             value = int(rng.choice(networks).network_address) ^ (rng.getrandbits(bits) >> rng.randrange(bits))
@@ -290,7 +290,7 @@ def random_address(rng, networks):
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("count", [6, 40, 120])
+@pytest.mark.parametrize("count", [12, 40, 120])
 def test_random_lists_against_a_naive_look_up(seed, count):
     rng = random.Random(f"{seed} {count}")
     networks = {version: random_networks(rng, version, count) for version in (4, 6)}
@@ -299,9 +299,9 @@ def test_random_lists_against_a_naive_look_up(seed, count):
     rng.shuffle(remaining)
     while remaining:
         taken = [remaining.pop() for _ in range(min(len(remaining), rng.randrange(1, 9)))]
-        kind = rng.choice(["except", "from", "from", "to", "to"])
+        kind = rng.choice(["except", "from", "from", "to", "to", "to"])
         if kind == "except":  # few wide ones, or nothing is left to block
-            taken = [n for n in taken if n.prefixlen > n.max_prefixlen / 4]
+            taken = [n for n in taken if n.prefixlen > n.max_prefixlen / 3]
         name = f"s{len(rules)}"
         files[name] = "".join(f"{n}\n" for n in taken)
         sets.append(f'set {name} file "{name}"')

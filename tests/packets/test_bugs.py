@@ -23,9 +23,8 @@ def reasons(body, frames, **options):
 def test_fragment_without_ports_judged_by_ports():
     """What stands where the ports would be is data, and the sender chooses it."""
     looks_like_tcp = SYN + bytes(12)
-    frames = [ipv4(looks_like_tcp, protocol, frag=offset, flags=flags) for protocol in (6, 17, 132) for offset in (1,
-                                                                                                                   185)
-              for flags in ("", "MF")]
+    frames = [ipv4(looks_like_tcp, protocol, frag=offset, flags=flags)
+              for protocol in (6, 17, 132) for offset in (1, 185) for flags in ("", "MF")]
     frames += [ipv6(struct.pack("!BBHI", protocol, 0, offset << 3 | more, 7) + looks_like_tcp, FRAGMENT)
                for protocol in (6, 17, 132) for offset in (1, 185) for more in (0, 1)]
     for line in judge("default pass", frames):
@@ -89,10 +88,10 @@ def test_narrow_allow_beats_broad_deny():
 
 def test_icmp_error_dropped_path_mtu_broken():
     quoted = bytes(IP(src="198.51.100.7", dst="192.0.2.1") / TCP())
+    router = IPv6(src="2001:db8:9::1", dst="2001:db8::7", hlim=58)
     frames = [ether(IP4 / ICMP(type=3, code=4, nexthopmtu=1400) / Raw(quoted)),
               ether(IP6 / ICMPv6PacketTooBig(mtu=1280) / Raw(bytes(48))),
-              ether(IPv6(src="2001:db8:9::1", dst="2001:db8::7",
-                         hlim=58) / ICMPv6PacketTooBig(mtu=1280) / Raw(bytes(48)))]
+              ether(router / ICMPv6PacketTooBig(mtu=1280) / Raw(bytes(48)))]
     frames += [tag(frame, 7) for frame in frames] + [tag(frame, (0x88a8, 7), 8) for frame in frames]
     assert {line["verdict"] for line in judge("default drop", frames)} == {"pass"}
     assert {line["verdict"] for line in judge("default drop block { from 203.0.113.0/24 }", frames)} == {"pass"}
@@ -110,10 +109,10 @@ def test_blocked_source_passes_because_its_protocol_is_not_tcp_or_udp():
 
 def test_default_deny_eats_arp_and_ndp():
     near = IPv6(src="fe80::1", dst="ff02::1", hlim=255)
+    nobody = IPv6(src="::", dst="ff02::1:ff00:1", hlim=255)
     frames = [ether(ARP(op=1)), ether(ARP(op=2)), ether(near / ICMPv6ND_NS()), ether(near / ICMPv6ND_NA()),
               ether(near / ICMPv6ND_RS()), ether(near / ICMPv6ND_RA()),
-              ether(IPv6(src="::", dst="ff02::1:ff00:1", hlim=255) /
-                                                                              ICMPv6ND_NS())]
+              ether(nobody / ICMPv6ND_NS())]
     frames += [tag(frame, 7) for frame in frames]
     assert {line["verdict"] for line in judge("default drop", frames)} == {"pass"}
     assert {line["verdict"] for line in judge("default drop fragments drop malformed drop", frames)} == {"pass"}
@@ -121,8 +120,8 @@ def test_default_deny_eats_arp_and_ndp():
 
 def test_forged_ndp_uses_the_lifeline_of_ndp():
     """What came over a router is not from this link (RFC 4861, section 3.1)."""
-    frames = [ether(IPv6(src="2001:db8:9::1", dst="2001:db8::7", hlim=hops) / ICMPv6ND_NA()) for hops in (0, 1, 64,
-                                                                                                          254)]
+    frames = [ether(IPv6(src="2001:db8:9::1", dst="2001:db8::7", hlim=hops) / ICMPv6ND_NA())
+              for hops in (0, 1, 64, 254)]
     assert {line["verdict"] for line in judge("default drop", frames)} == {"drop"}
 
 
@@ -139,8 +138,8 @@ def test_list_loaded_as_hosts_instead_of_prefixes(where):
     outside = ["9.255.255.255", "11.0.0.0", "192.0.2.127", "192.0.3.128", "2001:db7:ffff::", "2001:db9::"]
 
     def frame(address):
-        return ether((IPv6(src=address, dst="2001:dba::1") if ":" in address else IP(src=address,
-                                                                                     dst="203.0.113.1")) / UDP())
+        six = ":" in address
+        return ether((IPv6(src=address, dst="2001:dba::1") if six else IP(src=address, dst="203.0.113.1")) / UDP())
 
     found = reasons(f"block {{ from {target} }}", [frame(a) for a in inside + outside], sets=sets, files=files)
     assert found == ["block-source"] * len(inside) + ["default"] * len(outside)

@@ -211,7 +211,7 @@ DISAGREEMENTS = [
      fragment_contradicts),
     ("malformed-ipv4", PORTS | {"fragment"}, "total length is more than the frame has",
      lambda p: p.total_length() > p.left and p.header_length() >= 20),
-    ("malformed-ipv4", PORTS | {"fragment"}, "total length is 0: recorded by the sender before its card cut it up (TSO)",
+    ("malformed-ipv4", PORTS | {"fragment"}, "total length is 0: recorded before the sender's card cut it up (TSO)",
      lambda p: p.total_length() == 0 and p.header_length() >= 20),
     ("malformed-ipv4", {"src", "dst", "proto", "ethertype"},
      "header length below 20: tshark shows no address, Sluice does", lambda p: p.header_length() < 20),

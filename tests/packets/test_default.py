@@ -33,8 +33,8 @@ def drop_table():
     table.row("LLDP", ether(bytes(46), 0x88cc), proto="lldp", **DROPPED)
     table.row("802.3", ether(bytes(46), 46), proto="llc", **DROPPED)
 
-    for name, arp in (("request", ARP(op=1)), ("reply", ARP(op=2)), ("gratuitous", ARP(psrc="192.0.2.1",
-                                                                                       pdst="192.0.2.1"))):
+    gratuitous = ARP(psrc="192.0.2.1", pdst="192.0.2.1")
+    for name, arp in (("request", ARP(op=1)), ("reply", ARP(op=2)), ("gratuitous", gratuitous)):
         table.row(f"ARP {name}", ether(arp), proto="arp", **KEPT)
     table.row("ARP tagged", tag(ether(ARP()), 9), proto="arp", vlan=[9], **KEPT)
     table.row("ARP tagged twice", tag(ether(ARP()), (0x88a8, 9), 10), proto="arp", vlan=[9, 10], **KEPT)
@@ -76,9 +76,8 @@ def ipv6_table():
         table.row(name, ether(near / message), **fields, **KEPT)
         table.row(f"{name}, tagged", tag(ether(near / message), 3), vlan=[3], **fields, **KEPT)
         for hops in (0, 1, 64, 254):
-            table.row(f"{name}, forwarded: hop limit {hops}", ether(IPv6(src=SOURCE6, dst=DESTINATION6,
-                                                                         hlim=hops) / message),
-                      **fields, **DROPPED)
+            far = IPv6(src=SOURCE6, dst=DESTINATION6, hlim=hops)
+            table.row(f"{name}, forwarded: hop limit {hops}", ether(far / message), **fields, **DROPPED)
     for name, message, kind, kept in (("packet too big", ICMPv6PacketTooBig(mtu=1280), 2, KEPT),
                                       ("unreachable", ICMPv6DestUnreach(), 1, DROPPED),
                                       ("time exceeded", ICMPv6TimeExceeded(), 3, DROPPED),
@@ -89,11 +88,10 @@ def ipv6_table():
     too_big = {"proto": "icmpv6", "icmp_type": 2, "icmp_code": 0, **ADDRESSES6}
     table.row("packet too big behind options", with_extensions([HOPOPT, OPTIONS], 58, bytes(ICMPv6PacketTooBig())),
               **too_big, **KEPT)
-    table.row("packet too big, first fragment", ipv6(struct.pack("!BBHI", 58, 0, 1, 7) + bytes(ICMPv6PacketTooBig()),
-                                                     FRAGMENT),
-              fragment="first", **too_big, **KEPT)
-    table.row("packet too big's bytes in a later fragment", ipv6(struct.pack("!BBHI", 58, 0, 8, 7) + bytes(
-        ICMPv6PacketTooBig()), FRAGMENT), proto="icmpv6", fragment="later", **ADDRESSES6, **DROPPED)
+    first, later = (struct.pack("!BBHI", 58, 0, bits, 7) + bytes(ICMPv6PacketTooBig()) for bits in (1, 8))
+    table.row("packet too big, first fragment", ipv6(first, FRAGMENT), fragment="first", **too_big, **KEPT)
+    table.row("packet too big's bytes in a later fragment", ipv6(later, FRAGMENT), proto="icmpv6", fragment="later",
+              **ADDRESSES6, **DROPPED)
     return table
 
 

@@ -209,7 +209,8 @@ def padding_table():
 
 def pass_table():
     """`malformed pass`: what could be read is judged by the other stages."""
-    table = Table("malformed pass block { from { 192.0.2.0/24, 2001:db8::/48 }\n to { 198.51.100.7, 2001:db8:ffff::7 } }")
+    rules = "from { 192.0.2.0/24, 2001:db8::/48 }\nto { 198.51.100.7, 2001:db8:ffff::7 }"
+    table = Table(f"malformed pass block {{ {rules} }}")
     blocked = {"verdict": "drop", "reason": "block-source", "rule": "test.policy:3",
                "rule_text": "from { 192.0.2.0/24, 2001:db8::/48 }"}
     reached = {"verdict": "drop", "reason": "block-destination", "rule": "test.policy:4",

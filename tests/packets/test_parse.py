@@ -170,8 +170,8 @@ def fragment_table():
     table.row("IPv4 later of ICMP", ipv4(segment, 1, frag=3), proto="icmp", fragment="later", **ADDRESSES4)
     table.row("IPv4 later of SCTP", ipv4(segment, 132, frag=3), proto="sctp", fragment="later", **ADDRESSES4)
     table.row("IPv4 later, one byte", ipv4(b"\x00", 17, frag=185), proto="udp", fragment="later", **ADDRESSES4)
-    table.row("IPv4 first of UDP with the whole's length", ipv4(struct.pack("!HHHH", 1234, 443, 4000, 0) + bytes(16),
-                                                                17, flags="MF"), fragment="first", **UDP4)
+    whole = struct.pack("!HHHH", 1234, 443, 4000, 0) + bytes(16)
+    table.row("IPv4 first of UDP with the whole's length", ipv4(whole, 17, flags="MF"), fragment="first", **UDP4)
     table.row("IPv4 first of ICMP", ipv4(bytes([8, 0]) + bytes(22), 1, flags="MF"), proto="icmp", icmp_type=8,
               icmp_code=0, fragment="first", **ADDRESSES4)
     table.row("IPv4 first of GRE", ipv4(bytes(24), 47, flags="MF"), proto="gre", fragment="first", **ADDRESSES4)
@@ -213,15 +213,13 @@ def transport_table():
                       **ports)
             table.row(f"{family} UDP {sport} to {dport}", ether(header / UDP(sport=sport, dport=dport) / b"x"),
                       proto="udp", **ports)
-            table.row(f"{family} SCTP {sport} to {dport}", ether(header / SCTP(sport=sport,
-                                                                               dport=dport) / SCTPChunkInit()),
-                      proto="sctp", **ports)
+            sctp = SCTP(sport=sport, dport=dport) / SCTPChunkInit()
+            table.row(f"{family} SCTP {sport} to {dport}", ether(header / sctp), proto="sctp", **ports)
         options = [("MSS", 1460), ("SAckOK", ""), ("Timestamp", (1, 2)), ("NOP", None), ("WScale", 7)]
         table.row(f"{family} TCP options", ether(header / TCP(sport=1234, dport=443, options=options)), proto="tcp",
                   **PORTS, **addresses)
-        table.row(f"{family} TCP header of 60", ether(header / TCP(sport=1234, dport=443,
-                                                                   options=[("NOP", None)] * 40)),
-                  proto="tcp", **PORTS, **addresses)
+        longest = TCP(sport=1234, dport=443, options=[("NOP", None)] * 40)
+        table.row(f"{family} TCP header of 60", ether(header / longest), proto="tcp", **PORTS, **addresses)
         table.row(f"{family} TCP data", ether(header / TCP_SYN / Raw(bytes(100))), proto="tcp", **PORTS, **addresses)
         table.row(f"{family} UDP without data", ether(header / UDP(sport=1234, dport=443)), proto="udp", **PORTS,
                   **addresses)
@@ -247,8 +245,8 @@ def icmp_table():
                 "solicitation": (ICMPv6ND_NS(tgt="2001:db8::9"), 135, 0)}
     for name, (message, kind, code) in messages.items():
         table.row(f"ICMPv6 {name}", ether(IP6 / message), proto="icmpv6", icmp_type=kind, icmp_code=code, **ADDRESSES6)
-    table.row("ICMPv6 behind hop-by-hop", ether(IP6 / IPv6ExtHdrHopByHop(options=[RouterAlert()]) / ICMPv6EchoRequest()),
-              proto="icmpv6", icmp_type=128, icmp_code=0, **ADDRESSES6)
+    behind = IP6 / IPv6ExtHdrHopByHop(options=[RouterAlert()]) / ICMPv6EchoRequest()
+    table.row("ICMPv6 behind hop-by-hop", ether(behind), proto="icmpv6", icmp_type=128, icmp_code=0, **ADDRESSES6)
     table.row("ICMPv6 over IPv4 has no type", ipv4(bytes([128, 0]) + bytes(6), 58), proto="icmpv6", **ADDRESSES4)
     table.row("ICMP over IPv6 has no type", ipv6(bytes([8, 0]) + bytes(6), 1), proto="icmp", **ADDRESSES6)
     return table
@@ -291,9 +289,8 @@ def jumbo_table():
     table.row("unknown EtherType 9014", ether(bytes(9000), 0x88b5), proto="0x88b5")
     table.row("ARP with a jumbo's padding", ether(bytes(ARP()) + bytes(8972), 0x0806), proto="arp")
     table.row("first fragment 9010", ipv4(SYN_BYTES + bytes(8976 - 20), 6, flags="MF", id=7), fragment="first", **TCP4)
-    table.row("options of 1024 bytes and a jumbo's data", with_extensions([(OPTIONS, 1024)], 6,
-                                                                          SYN_BYTES + bytes(8000)),
-              **TCP6)
+    behind_options = with_extensions([(OPTIONS, 1024)], 6, SYN_BYTES + bytes(8000))
+    table.row("options of 1024 bytes and a jumbo's data", behind_options, **TCP6)
     # Headers are read from the first buffer (a page, less what the driver keeps); extensions from any.
     table.row("TCP header past the first buffer", with_extensions([(OPTIONS, 1024)] * 4, 6, SYN_BYTES), proto="tcp",
               **ADDRESSES6, **malformed("malformed-tcp"))
