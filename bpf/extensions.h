@@ -28,6 +28,7 @@ struct fragment_header {
 
 struct extensions {
 	__u32 offset;  /* of the next header, from the Ethernet header on; in and out */
+	__u32 start;   /* where the first one begins */
 	__u32 limit;   /* where the packet ends */
 	__u8 protocol; /* of the next header; in and out */
 	__u8 fragment; /* out: enum fragment */
@@ -55,7 +56,7 @@ static __always_inline int parse_extension(struct xdp_md *ctx, struct extensions
 		struct ipv6_opt_hdr any;
 		struct fragment_header fragment;
 	} header;
-	__u32 length;
+	__u32 length, before;
 	__u16 bits;
 
 	/* Every extension header has 8 bytes or more, and they may lie in any buffer of the frame. */
@@ -71,11 +72,12 @@ static __always_inline int parse_extension(struct xdp_md *ctx, struct extensions
 		return 0;
 	}
 
+	before = ext->offset - ext->start;
 	ext->offset += sizeof(header.fragment);
 	ext->protocol = header.fragment.next_header;
 	bits = bpf_ntohs(header.fragment.offset_flags);
 	return parse_fragment(&ext->fragment, bits & IPV6_OFFSET_MASK, bits & IPV6_MORE_FRAGMENTS,
-			      ext->limit - ext->offset);
+			      ext->limit - ext->offset, before);
 }
 
 /* Returns the protocol after the extension headers, or the negative reason why there is none. */

@@ -6,14 +6,16 @@
 
 #include "packet.h"
 
-/* Both families: offset and length in bytes, of the part that the fragment carries. */
-static __always_inline int parse_fragment(__u8 *kind, __u32 offset, int more, __u32 length)
+/* Both families: offset and length in bytes, of the part that the fragment carries. `before` are the bytes in front of
+ * it that the limit of the whole, 65535, counts too: the header of IPv4 (RFC 791), the extension headers of IPv6 (RFC
+ * 8200, section 4.5). */
+static __always_inline int parse_fragment(__u8 *kind, __u32 offset, int more, __u32 length, __u32 before)
 {
 	if (offset)
 		*kind = FRAGMENT_LATER;
 	else if (more)
 		*kind = FRAGMENT_FIRST;
-	if ((more && (length == 0 || length % 8)) || offset + length > 65535)
+	if ((more && (length == 0 || length % 8)) || before + offset + length > 65535)
 		return -REASON_MALFORMED_FRAGMENT;
 	return 0;
 }

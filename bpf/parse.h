@@ -148,7 +148,7 @@ static __always_inline int parse_ipv4(struct cursor *cur, struct packet *pkt)
 
 	fragment = bpf_ntohs(ip->frag_off);
 	err = parse_fragment(&pkt->fragment, (fragment & IPV4_OFFSET_MASK) * 8, fragment & IPV4_MORE_FRAGMENTS,
-			     total_length - header_length);
+			     total_length - header_length, header_length);
 	return err ?: ip->protocol;
 }
 
@@ -176,7 +176,7 @@ static __always_inline int parse_ipv6(struct xdp_md *ctx, struct cursor *cur, st
 	if (!is_extension(ip->nexthdr))
 		return ip->nexthdr;
 	ext.protocol = ip->nexthdr;
-	ext.offset = cur->offset;
+	ext.start = ext.offset = cur->offset;
 	ext.limit = cur->limit;
 	protocol = parse_extensions(ctx, &ext);
 	pkt->protocol = ext.protocol;

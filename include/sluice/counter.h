@@ -20,8 +20,8 @@ struct counter {
 
 #define COUNTERS (REASON_LIMIT * VERDICT_COUNT)
 
-/* Rules of one interface that can be counted at once. Slots are dealt out anew for each generation and three
- * generations are alive during a change (running, previous, new), hence four times the limit of one. */
+/* Rules of one interface, and slots for them. A new rule never gets a slot of a generation that is still pinned: during
+ * a change that is the new one, the previous, and what runs, which after a change that was cut off may be two. */
 #define RULES_MAX 1024
 #define RULE_SLOTS (4 * RULES_MAX)
 

@@ -20,7 +20,7 @@
 	X(22, MALFORMED_EXTENSION, "parse", "malformed-extension", "IPv6 extension header runs past the packet") \
 	X(23, EXTENSION_DEPTH, "parse", "extension-depth", "more IPv6 extension headers than Sluice follows") \
 	X(24, MALFORMED_FRAGMENT, "parse", "malformed-fragment", \
-	  "fragment ends past 65535, or is not the last and its length is no multiple of 8") \
+	  "fragment of more than 65535 bytes in all, or not the last and its length no multiple of 8") \
 	X(25, MALFORMED_TCP, "parse", "malformed-tcp", "TCP header is cut off or its data offset is wrong") \
 	X(26, MALFORMED_UDP, "parse", "malformed-udp", "UDP header is cut off or its length is wrong") \
 	X(27, MALFORMED_ICMP, "parse", "malformed-icmp", "ICMP or ICMPv6 header is cut off") \

@@ -2,11 +2,16 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
+
+#define WINDOW 160 /* bytes of a line that are shown */
 
 static void set(struct error *error, struct location where, const char *format, va_list arguments)
 {
@@ -54,15 +59,63 @@ void error_hint(struct error *error, const char *format, ...)
 /* Text of the user's: control characters could make a terminal do things. */
 static void print_text(FILE *out, const char *text)
 {
-	for (; *text; text++)
-		fputc((unsigned char)*text < ' ' && *text != '\t' && *text != '\n' ? '?' : *text, out);
+	for (; *text; text++) {
+		unsigned char c = *text;
+		bool is_control = (c < ' ' && c != '\t' && c != '\n') || c == 0x7f;
+
+		/* U+0080 to U+009F are control characters too. */
+		if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0) {
+			is_control = true;
+			text++;
+		}
+		fputc(is_control ? '?' : *text, out);
+	}
 }
 
-/* The line, and under it a caret that keeps the line's own tabs, so that it stands where the column is. */
+static bool is_continuation(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80; /* UTF-8, of a character that began before */
+}
+
+/* A pipe has been read already, and would make us wait. */
+static FILE *open_again(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat status;
+
+	if (fd < 0)
+		return NULL;
+	if (!fstat(fd, &status) && S_ISREG(status.st_mode))
+		return fdopen(fd, "r");
+	close(fd);
+	return NULL;
+}
+
+/* The part of the line around the column, and under it a caret; tabs are kept, so that it stands where the column is.
+ */
+static void print_window(FILE *out, const struct error *error, char *line, int length)
+{
+	int caret = error->column - 1;
+	int start = caret > WINDOW / 2 ? caret - WINDOW / 2 : 0;
+
+	while (start > 0 && is_continuation(line[start]))
+		start--;
+	if (length - start > WINDOW)
+		line[start + WINDOW] = '\0';
+	fprintf(out, "%6d | %s", error->line, start ? "…" : "");
+	print_text(out, line + start);
+	fprintf(out, "\n       | %s", start ? " " : "");
+	for (int i = start; i < caret; i++) {
+		if (!is_continuation(line[i]))
+			fputc(line[i] == '\t' ? '\t' : ' ', out);
+	}
+	fprintf(out, "^\n");
+}
+
 static void print_line(FILE *out, const struct error *error)
 {
 	CLEANUP_FREE char *line = NULL;
-	CLEANUP_FILE FILE *in = fopen(error->file, "re");
+	CLEANUP_FILE FILE *in = open_again(error->file);
 	size_t size = 0;
 	ssize_t length = -1;
 
@@ -77,15 +130,8 @@ static void print_line(FILE *out, const struct error *error)
 		return;
 	while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
 		line[--length] = '\0';
-	fprintf(out, "%6d | ", error->line);
-	print_text(out, line);
-	fputc('\n', out);
-	if (error->column < 1 || error->column > length + 1)
-		return;
-	fprintf(out, "       | ");
-	for (int i = 0; i < error->column - 1; i++)
-		fputc(line[i] == '\t' ? '\t' : ' ', out);
-	fprintf(out, "^\n");
+	if (error->column > 0 && error->column <= length + 1)
+		print_window(out, error, line, (int)length);
 }
 
 void error_print(FILE *out, const struct error *error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Memory and descriptors. The allocators never return NULL: a tool that cannot get a few kilobytes has nothing better
- * to do than stop, and stopping at any moment is safe (every change to the data path is one system call).
+ * to do than stop, and stopping at any moment is safe: see datapath/generation.h.
  */
 #ifndef SLUICE_BASE_MEMORY_H
 #define SLUICE_BASE_MEMORY_H

@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "cli/cli.h"
@@ -65,7 +66,10 @@ static int read_frame(char **words, size_t count, struct frame *frame, struct er
 
 static int open_subject(const char *name, const char *interface, struct subject *subject, struct error *error)
 {
-	if (!access(name, F_OK))
+	struct stat status;
+	bool is_file = !stat(name, &status) && !S_ISDIR(status.st_mode);
+
+	if (is_file || strchr(name, '/'))
 		return subject_open_policy(name, interface, subject, error);
 	if (!interface && if_nametoindex(name))
 		return subject_open_interface(name, subject, error);

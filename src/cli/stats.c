@@ -34,8 +34,7 @@ static void add_text(json_t *entry, const char *text)
 	const char *there = json_string_value(json_object_get(entry, "text"));
 	CLEANUP_FREE char *joined = there ? xasprintf("%s; %s", there, text) : xstrdup(text);
 
-	if (!there || !strstr(there, text))
-		json_object_set_new(entry, "text", json_string(joined));
+	json_object_set_new(entry, "text", json_string(joined));
 }
 
 static void add_interface(json_t *stats, const struct described_interface *interface, const struct tally *tally)

@@ -17,6 +17,7 @@
 #include "datapath/slots.h"
 #include "datapath/state.h"
 #include "datapath/swap.h"
+#include "datapath/tidy.h"
 
 void change_free(struct change *change)
 {
@@ -41,46 +42,6 @@ static void making_free(struct making *making, size_t count)
 	free(making);
 }
 
-/* A generation that is not whole: the change that made or removed it was cut off. */
-static void remove_remains(const struct pins *pins, const struct running *running)
-{
-	char path[PATH_MAX];
-	char **names = pins_names(pins_path(pins, path, "generations"));
-
-	for (size_t i = 0; names[i]; i++) {
-		bool is_new = !strcmp(names[i], GENERATION_NEW);
-
-		if (!is_new && !running_generation(running, strtoul(names[i], NULL, 10)))
-			pins_remove(pins_path(pins, path, "generations/%s", names[i]));
-	}
-	pins_free_names(names);
-}
-
-/* Finishes a change that was cut off: what came to run gets its number, what did not is removed. */
-static int finish_cut_off(const struct pins *pins, struct error *error)
-{
-	char path[PATH_MAX], name[PATH_MAX];
-	struct running running;
-	unsigned number = 0;
-	int err = running_read(pins, &running, error);
-
-	if (err)
-		return err;
-	if (running.current && running.current->pending)
-		number = running.current->number;
-	remove_remains(pins, &running);
-	running_free(&running);
-	pins_path(pins, path, "generations/" GENERATION_NEW);
-	if (!number) {
-		pins_remove(path);
-		return 0;
-	}
-	pins_remove(pins_path(pins, name, "generations/%u", number));
-	if (rename(path, name))
-		return error_set(error, errno, "cannot rename %s: %s", path, strerror(errno));
-	return 0;
-}
-
 /* Opens the pins for a change and reads what runs. Returns 0, or a negative errno with nothing open. */
 static int begin(struct pins *pins, struct running *running, struct error *error)
 {
@@ -88,7 +49,7 @@ static int begin(struct pins *pins, struct running *running, struct error *error
 
 	if (err)
 		return err;
-	err = finish_cut_off(pins, error);
+	err = tidy_before(pins, error);
 	if (!err)
 		err = running_read(pins, running, error);
 	if (err)
@@ -121,62 +82,47 @@ static unsigned next_number(const struct running *running)
 	return number + 1;
 }
 
-static bool is_kept(unsigned number, const struct description *const kept[2])
+/* True when the policy makes, to the byte, the programs of that generation. */
+static bool is_same(const struct description *there, const struct description *wanted)
 {
-	return (kept[0] && kept[0]->generation == number) || (kept[1] && kept[1]->generation == number);
-}
-
-static bool is_named(const char *interface, const struct description *const kept[2])
-{
-	return (kept[0] && described_interface(kept[0], interface)) ||
-	       (kept[1] && described_interface(kept[1], interface));
-}
-
-/* Removes all generations but these two (NULL: none), and the state of interfaces that neither of them names. */
-static void forget_others(struct pins *pins, const struct description *current, const struct description *previous)
-{
-	const struct description *const kept[2] = { current, previous };
-	char path[PATH_MAX], interface[IF_NAMESIZE];
-	char **names;
-
-	if (!current && !previous) {
-		pins_remove_all(pins);
-		return;
-	}
-	names = pins_names(pins_path(pins, path, "generations"));
-	for (size_t i = 0; names[i]; i++) {
-		/* Called "new" still: it could not be renamed, but runs; see enact. */
-		if (strcmp(names[i], GENERATION_NEW) && !is_kept(strtoul(names[i], NULL, 10), kept))
-			pins_remove(pins_path(pins, path, "generations/%s", names[i]));
-	}
-	pins_free_names(names);
-	names = pins_names(pins_path(pins, path, "state"));
-	for (size_t i = 0; names[i]; i++) {
-		if (!is_named(interface_of_pin(names[i], interface), kept))
-			pins_remove(pins_path(pins, path, "state/%s", names[i]));
-	}
-	pins_free_names(names);
-}
-
-/* True when the newly compiled policy is, to the byte, what runs on every interface it names and on no other. */
-static bool runs_already(const struct running *running, const struct description *wanted)
-{
-	const struct generation *current = running->current;
-	const struct description *there;
-
-	if (!current || running->attachment_count != wanted->interface_count)
-		return false;
-	there = &current->description;
 	if (strcmp(there->object, wanted->object) || there->interface_count != wanted->interface_count ||
 	    strcmp(there->path, wanted->path) || strcmp(there->policy, wanted->policy))
 		return false;
 	for (size_t i = 0; i < wanted->interface_count; i++) {
-		const struct described_interface *interface = &wanted->interfaces[i];
-		const struct described_interface *match = described_interface(there, interface->name);
-		const struct attachment *attachment = running_attachment(running, interface->name);
+		const struct described_interface *match = described_interface(there, wanted->interfaces[i].name);
 
-		if (!match || strcmp(match->digest, interface->digest) || !attachment ||
-		    attachment->generation != current->number || attachment->ifindex != if_nametoindex(interface->name))
+		if (!match || strcmp(match->digest, wanted->interfaces[i].digest))
+			return false;
+	}
+	return true;
+}
+
+static bool has_state(const struct pins *pins, const char *interface)
+{
+	struct state state;
+	struct error error;
+	bool is_there;
+
+	if (state_open(pins, interface, &state, &error))
+		return false;
+	is_there = state.counters >= 0 && state.rules >= 0;
+	state_close(&state);
+	return is_there;
+}
+
+/* True when the policy is what runs, on every interface it names and on no other. */
+static bool runs_already(const struct pins *pins, const struct running *running, const struct description *wanted)
+{
+	const struct generation *current = running->current;
+
+	if (!current || running->attachment_count != wanted->interface_count || !is_same(&current->description, wanted))
+		return false;
+	for (size_t i = 0; i < wanted->interface_count; i++) {
+		const char *interface = wanted->interfaces[i].name;
+		const struct attachment *attachment = running_attachment(running, interface);
+
+		if (!attachment || attachment->generation != current->number ||
+		    attachment->ifindex != if_nametoindex(interface) || !has_state(pins, interface))
 			return false;
 	}
 	return true;
@@ -257,14 +203,39 @@ static int enact(const struct pins *pins, const struct running *running, struct 
 		return err;
 	pins_path(pins, path, "generations/" GENERATION_NEW);
 	pins_path(pins, name, "generations/%u", description->generation);
-	rename(path,
-	       name); /* should it fail: it runs all the same, and the next change finds it and gives it its name */
+	/* Should it fail: it runs all the same, and the next change finds it and gives it its name. */
+	rename(path, name);
 	return 0;
 }
 
 static const struct description *described(const struct generation *generation)
 {
 	return generation ? &generation->description : NULL;
+}
+
+/* From checked placements to a running generation, or to nothing where that runs already. */
+static int change_to(const struct pins *pins, const struct running *running, const struct policy *policy,
+		     struct making *making, struct placement *placements, struct change *change, struct error *error)
+{
+	size_t count = policy->interface_count;
+	int err;
+
+	change->after = describe(policy, next_number(running), time(NULL));
+	for (size_t i = 0; i < count; i++)
+		describe_interface(&change->after, i, &making[i].compiled);
+	if (runs_already(pins, running, &change->after)) {
+		change->unchanged = true;
+		return 0;
+	}
+
+	err = make(pins, running, policy, making, error);
+	for (size_t i = 0; i < count && !err; i++) {
+		describe_slots(&change->after, i, making[i].slots);
+		placements[i].program = making[i].program.fd;
+	}
+	if (!err)
+		err = enact(pins, running, placements, count, &change->after, error);
+	return err;
 }
 
 static int apply(const struct pins *pins, const struct running *running, const struct policy *policy,
@@ -284,33 +255,19 @@ static int apply(const struct pins *pins, const struct running *running, const s
 	}
 	if (!err)
 		err = swap_check(running, placements, count, error);
-	if (err)
-		return err;
-	change->after = describe(policy, next_number(running), time(NULL));
-	for (size_t i = 0; i < count; i++)
-		describe_interface(&change->after, i, &making[i].compiled);
-	if (runs_already(running, &change->after)) {
-		change->unchanged = true;
-		return 0;
-	}
-
-	err = make(pins, running, policy, making, error);
-	for (size_t i = 0; i < count && !err; i++) {
-		describe_slots(&change->after, i, making[i].slots);
-		placements[i].program = making[i].program.fd;
-	}
 	if (!err)
-		err = enact(pins, running, placements, count, &change->after, error);
+		err = change_to(pins, running, policy, making, placements, change, error);
+	swap_close(placements, count);
 	return err;
 }
 
-/* After a change that failed: nothing of it stays. */
-static void clean_up(struct pins *pins, const struct running *running)
+/* What `rollback` leads to after an apply. A policy that is applied once more, to finish or to repair, would be no way
+ * back from itself. */
+static const struct description *way_back(const struct running *running, const struct description *after)
 {
-	char path[PATH_MAX];
-
-	pins_remove(pins_path(pins, path, "generations/" GENERATION_NEW));
-	forget_others(pins, described(running->current), described(running->previous));
+	if (running->current && is_same(&running->current->description, after))
+		return described(running->previous);
+	return described(running->current);
 }
 
 int generation_apply(const struct policy *policy, struct change *change, struct error *error)
@@ -324,9 +281,9 @@ int generation_apply(const struct policy *policy, struct change *change, struct 
 	if (!err) {
 		err = apply(&pins, &running, policy, making, &result, error);
 		if (err)
-			clean_up(&pins, &running);
+			tidy_failed(&pins, &running);
 		else if (!result.unchanged)
-			forget_others(&pins, &result.after, described(running.current));
+			tidy_after(&pins, &result.after, way_back(&running, &result.after));
 		result.before = take_description(&running, running.current);
 		running_free(&running);
 		pins_close(&pins);
@@ -364,6 +321,7 @@ static int go_back(const struct pins *pins, const struct running *running, struc
 	err = swap_check(running, placements, count, error);
 	if (!err)
 		err = swap(pins, running, placements, count, error);
+	swap_close(placements, count);
 	for (size_t i = 0; i < count; i++)
 		cleanup_close(&placements[i].program);
 	return err;
@@ -383,7 +341,7 @@ int generation_rollback(struct change *change, struct error *error)
 		change->before = take_description(&running, running.current);
 		change->after = take_description(&running, running.previous);
 	} else {
-		clean_up(&pins, &running);
+		tidy_failed(&pins, &running);
 	}
 	running_free(&running);
 	pins_close(&pins);
@@ -402,13 +360,18 @@ int generation_down(const char *interface, size_t *detached, struct error *error
 	for (size_t i = 0; i < running.attachment_count; i++) {
 		if (interface && strcmp(running.attachments[i].interface, interface))
 			continue;
-		swap_release(&pins, &running.attachments[i]);
+		err = swap_release(&pins, &running.attachments[i], error);
+		if (err)
+			break;
 		count++;
 	}
-	if (count == running.attachment_count)
+	if (!err && count == running.attachment_count) {
 		err = pins_remove_all(&pins);
+		if (err)
+			error_set(error, -err, "detached, but cannot remove all of %s: %s", pins.netns, strerror(-err));
+	}
 	if (err)
-		error_set(error, -err, "detached, but cannot remove all of %s: %s", pins.netns, strerror(-err));
+		; /* said already */
 	else if (!count && interface)
 		err = error_set(error, ENOENT, "nothing of Sluice runs on %s", interface);
 	else if (!count)

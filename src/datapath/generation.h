@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Changes to what runs: make before break, the old program judges every packet until the new one is whole, and a step
- * that fails leaves everything as it was.
+ * that fails leaves everything as it was. On each interface the change is one system call; a change of several that is
+ * cut off between two of them is finished by the next one.
  */
 #ifndef SLUICE_DATAPATH_GENERATION_H
 #define SLUICE_DATAPATH_GENERATION_H

@@ -112,7 +112,8 @@ static void name_processes(void)
 		char name[32] = "";
 		CLEANUP_FILE FILE *in = NULL;
 
-		if (!isdigit((unsigned char)entry->d_name[0]) || !process_holds(entry->d_name))
+		if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == getpid() ||
+		    !process_holds(entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
 		in = fopen(path, "re");

@@ -27,19 +27,25 @@ static int open_record(struct judge *judge, struct error *error)
 	return 0;
 }
 
+/* The last step of both ways to open: all or nothing. */
+static int finish(int err, struct judge *opened, struct judge *judge, struct error *error)
+{
+	if (!err)
+		err = open_record(opened, error);
+	if (err)
+		judge_close(opened);
+	else
+		*judge = *opened;
+	return err;
+}
+
 int judge_open(const struct compiled *compiled, struct judge *judge, struct error *error)
 {
 	const struct load load = { .counters = -1, .rules = -1, .record = true };
 	struct judge opened = { 0 };
 	int err = program_load(compiled, &load, &opened.program, error);
 
-	if (!err)
-		err = open_record(&opened, error);
-	if (err)
-		judge_close(&opened);
-	else
-		*judge = opened;
-	return err;
+	return finish(err, &opened, judge, error);
 }
 
 int judge_open_copy(int running, const char *object, struct judge *judge, struct error *error)
@@ -55,13 +61,7 @@ int judge_open_copy(int running, const char *object, struct judge *judge, struct
 		return -EPROTO;
 	}
 	err = program_copy(running, &opened.program, error);
-	if (!err)
-		err = open_record(&opened, error);
-	if (err)
-		judge_close(&opened);
-	else
-		*judge = opened;
-	return err;
+	return finish(err, &opened, judge, error);
 }
 
 void judge_close(struct judge *judge)

@@ -213,7 +213,8 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 int pins_remove(const char *path)
 {
 	remove_error = 0;
-	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) && errno != ENOENT && !remove_error)
+		remove_error = errno;
 	return -remove_error;
 }
 
@@ -277,6 +278,8 @@ char **pins_names(const char *path)
 	int count = scandir(path, &entries, is_name, by_version);
 	char **names;
 
+	if (count < 0 && errno != ENOENT)
+		return NULL;
 	if (count < 0)
 		count = 0;
 	names = xcalloc(count + 1, sizeof(*names));

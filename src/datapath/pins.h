@@ -66,7 +66,8 @@ enum pin_kind {
 int pin_open(const char *path, enum pin_kind kind, struct error *error);
 bool descriptor_is(int fd, enum pin_kind kind);
 
-/* Names in a folder, sorted; NULL-terminated, none when there is no folder. Free with pins_free_names. */
+/* Names in a folder, sorted; NULL-terminated, none when there is no folder. Free with pins_free_names. NULL, with errno
+ * set, when the folder cannot be read. */
 char **pins_names(const char *path);
 void pins_free_names(char **names);
 

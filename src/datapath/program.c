@@ -174,7 +174,8 @@ static int running_config(const uint32_t *ids, uint32_t count, struct config *co
 	if (fd < 0)
 		return -ENOENT;
 	value = xcalloc(1, info.value_size + 8);
-	if (info.value_size < sizeof(*config) || bpf_map_lookup_elem(fd, &(uint32_t){ 0 }, value))
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*config) ||
+	    bpf_map_lookup_elem(fd, &(uint32_t){ 0 }, value))
 		return -ENOENT;
 	memcpy(config, value, sizeof(*config));
 	return 0;
@@ -253,7 +254,6 @@ void program_digest(const struct compiled *compiled, char *digest)
 		const struct rule *rule = &compiled->rules[i];
 
 		digest_add(sum, rule->text, strlen(rule->text) + 1);
-		digest_add(sum, rule->where.file, strlen(rule->where.file) + 1);
 		digest_add(sum, &rule->where.line, sizeof(rule->where.line));
 	}
 	digest_finish(sum, digest);

@@ -37,7 +37,8 @@ void program_close(struct program *program);
 /* Digest of the BPF object in this executable, into DIGEST_TEXT_MAX bytes. */
 void program_object_digest(char *digest);
 
-/* Digest of everything that program_load would load, and of the places that its rules name. */
+/* Digest of everything that program_load would load, and of the lines that its rules stand on. Not of the name of the
+ * file, which may be spelled in several ways. */
 void program_digest(const struct compiled *compiled, char *digest);
 
 #endif

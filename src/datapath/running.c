@@ -55,6 +55,8 @@ static int read_attachments(const struct pins *pins, struct running *running, st
 	size_t capacity = 0;
 	int err = 0;
 
+	if (!names)
+		return error_set(error, errno, "cannot read %s: %s", path, strerror(errno));
 	for (size_t i = 0; names[i] && !err; i++) {
 		struct attachment *out;
 
@@ -99,6 +101,8 @@ static int read_generations(const struct pins *pins, struct running *running, st
 	size_t capacity = 0;
 	int err = 0;
 
+	if (!names)
+		return error_set(error, errno, "cannot read %s: %s", path, strerror(errno));
 	for (size_t i = 0; names[i] && !err; i++) {
 		struct generation *out;
 
@@ -116,11 +120,12 @@ static int read_generations(const struct pins *pins, struct running *running, st
 	return err;
 }
 
-static bool pins_program(const struct generation *generation, uint32_t id)
+/* True when the generation pins, for the interface of the attachment, the program that it runs. */
+static bool pins_program(const struct generation *generation, const struct attachment *attachment)
 {
 	for (size_t i = 0; i < generation->description.interface_count; i++) {
-		if (generation->program_ids[i] == id)
-			return true;
+		if (generation->program_ids[i] == attachment->program_id)
+			return !strcmp(generation->description.interfaces[i].name, attachment->interface);
 	}
 	return false;
 }
@@ -131,7 +136,7 @@ static void settle(struct running *running)
 		const struct generation *generation = &running->generations[g];
 
 		for (size_t a = 0; a < running->attachment_count; a++) {
-			if (!pins_program(generation, running->attachments[a].program_id))
+			if (!pins_program(generation, &running->attachments[a]))
 				continue;
 			running->attachments[a].generation = generation->number;
 			running->current = generation;

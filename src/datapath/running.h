@@ -32,7 +32,7 @@ struct generation {
 struct running {
 	struct attachment *attachments;
 	size_t attachment_count;
-	struct generation *generations; /* ascending numbers */
+	struct generation *generations; /* ascending numbers, a pending one last */
 	size_t generation_count;
 	const struct generation *current;  /* of the attachments, the newest if a change was cut off; NULL: none */
 	const struct generation *previous; /* what `rollback` goes to; NULL: none */

@@ -33,7 +33,8 @@ static int no_such_interface(const struct placement *placement, struct error *er
 		error_hint(error, "did you mean \"%s\"?", near);
 	else
 		error_hint(error, "\"ip link\" lists the interfaces");
-	if_freenameindex(interfaces);
+	if (interfaces)
+		if_freenameindex(interfaces);
 	return -ENODEV;
 }
 
@@ -53,14 +54,39 @@ static int check_held(const struct placement *placement, struct error *error)
 	return -EINVAL;
 }
 
+/* Links hold on to an interface when it is renamed. */
+static int check_renamed(const struct running *running, const struct placement *placement, struct error *error)
+{
+	for (size_t i = 0; i < running->attachment_count; i++) {
+		const struct attachment *attachment = &running->attachments[i];
+
+		if (attachment->ifindex != placement->ifindex)
+			continue;
+		error_set(error, EBUSY, "Sluice runs on %s already, under the name %s that it had",
+			  placement->interface, attachment->interface);
+		error_hint(error, "sluice down %s, then apply", attachment->interface);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* Whether an interface that is not ours yet can be had. */
+static int check_new(const struct running *running, const struct placement *placement, struct error *error)
+{
+	int err = check_renamed(running, placement, error);
+
+	return err ? err : attach_check_free(placement->ifindex, placement->interface, error);
+}
+
 int swap_check(const struct running *running, struct placement *placements, size_t count, struct error *error)
 {
 	int err = 0;
 
+	for (size_t i = 0; i < count; i++)
+		placements[i].old = placements[i].created = -1;
 	for (size_t i = 0; i < count && !err; i++) {
 		struct placement *placement = &placements[i];
 
-		placement->created = -1;
 		placement->ifindex = if_nametoindex(placement->interface);
 		if (!placement->ifindex)
 			return no_such_interface(placement, error);
@@ -68,10 +94,15 @@ int swap_check(const struct running *running, struct placement *placements, size
 		/* A link of an interface that was deleted, or of one that had this name before. */
 		if (placement->attachment && placement->attachment->ifindex != placement->ifindex)
 			placement->attachment = NULL;
-		if (placement->attachment)
-			err = check_held(placement, error);
-		else
-			err = attach_check_free(placement->ifindex, placement->interface, error);
+		if (!placement->attachment) {
+			err = check_new(running, placement, error);
+			continue;
+		}
+		err = check_held(placement, error);
+		placement->old = bpf_prog_get_fd_by_id(placement->attachment->program_id);
+		if (!err && placement->old < 0)
+			err = error_set(error, errno, "cannot open the program of %s: %s", placement->interface,
+					strerror(errno));
 	}
 	return err;
 }
@@ -93,7 +124,6 @@ static int pin_link(const struct pins *pins, const struct placement *placement, 
 
 static int place(const struct pins *pins, struct placement *placement, struct error *error)
 {
-	CLEANUP_FD int old = -1;
 	int err;
 
 	if (!placement->attachment) {
@@ -106,8 +136,7 @@ static int place(const struct pins *pins, struct placement *placement, struct er
 					  "slower)");
 		return placement->created;
 	}
-	old = bpf_prog_get_fd_by_id(placement->attachment->program_id);
-	err = attach_update(placement->attachment->link, placement->program, old);
+	err = attach_update(placement->attachment->link, placement->program, placement->old);
 	if (err)
 		return error_set(error, -err, "the kernel refused to swap the program of %s: %s", placement->interface,
 				 strerror(-err));
@@ -115,18 +144,16 @@ static int place(const struct pins *pins, struct placement *placement, struct er
 	return 0;
 }
 
-/* Back to what ran before. A link of ours takes any program of ours, so this does not fail half way. */
+/* Back to what ran before: it is still open, and its link took it once. */
 static void take_back(const struct pins *pins, struct placement *placement)
 {
 	char name[IF_NAMESIZE], path[PATH_MAX];
-	CLEANUP_FD int old = -1;
 
 	if (placement->created >= 0) {
 		pins_remove(pins_path(pins, path, "links/%s", pin_of_interface(placement->interface, name)));
 		bpf_link_detach(placement->created);
 	} else if (placement->done) {
-		old = bpf_prog_get_fd_by_id(placement->attachment->program_id);
-		attach_update(placement->attachment->link, old, -1);
+		attach_update(placement->attachment->link, placement->old, -1);
 	}
 }
 
@@ -139,12 +166,24 @@ static bool is_placed(const struct attachment *attachment, const struct placemen
 	return false;
 }
 
-void swap_release(const struct pins *pins, const struct attachment *attachment)
+int swap_release(const struct pins *pins, const struct attachment *attachment, struct error *error)
 {
 	char name[IF_NAMESIZE], path[PATH_MAX];
+	int err;
 
-	bpf_link_detach(attachment->link);
-	pins_remove(pins_path(pins, path, "links/%s", pin_of_interface(attachment->interface, name)));
+	/* A link whose interface is gone cannot be detached any more. */
+	if (attachment->ifindex && bpf_link_detach(attachment->link))
+		return error_set(error, errno, "cannot detach from %s: %s", attachment->interface, strerror(errno));
+	err = pins_remove(pins_path(pins, path, "links/%s", pin_of_interface(attachment->interface, name)));
+	return err ? error_set(error, -err, "cannot remove %s: %s", path, strerror(-err)) : 0;
+}
+
+void swap_close(struct placement *placements, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		cleanup_close(&placements[i].old);
+		cleanup_close(&placements[i].created);
+	}
 }
 
 int swap(const struct pins *pins, const struct running *running, struct placement *placements, size_t count,
@@ -154,14 +193,15 @@ int swap(const struct pins *pins, const struct running *running, struct placemen
 
 	for (size_t i = 0; i < count && !err; i++)
 		err = place(pins, &placements[i], error);
-	for (size_t i = 0; i < count; i++) {
-		if (err)
-			take_back(pins, &placements[i]);
-		cleanup_close(&placements[i].created); /* pinned, or not wanted */
-	}
+	for (size_t i = 0; i < count && err; i++)
+		take_back(pins, &placements[i]);
 	for (size_t i = 0; i < running->attachment_count && !err; i++) {
+		/* The new programs run by now: one that will not let go is for `show` to tell and the next change to
+		 * mend. */
+		struct error ignored;
+
 		if (!is_placed(&running->attachments[i], placements, count))
-			swap_release(pins, &running->attachments[i]);
+			swap_release(pins, &running->attachments[i], &ignored);
 	}
 	return err;
 }

@@ -16,6 +16,7 @@ struct placement {
 	/* Filled in by swap_check and swap. */
 	unsigned ifindex;
 	const struct attachment *attachment; /* what we hold already, NULL: the interface is new to us */
+	int old;			     /* its program, held to be able to go back; -1: none */
 	int created;			     /* link made by swap, -1: none */
 	bool done;
 };
@@ -28,7 +29,10 @@ int swap_check(const struct running *running, struct placement *placements, size
 int swap(const struct pins *pins, const struct running *running, struct placement *placements, size_t count,
 	 struct error *error);
 
-/* Detaches and unpins. */
-void swap_release(const struct pins *pins, const struct attachment *attachment);
+/* Detaches and unpins. Returns 0, or a negative errno with `error` set. */
+int swap_release(const struct pins *pins, const struct attachment *attachment, struct error *error);
+
+/* Closes what swap_check opened; after swap, or instead of it. */
+void swap_close(struct placement *placements, size_t count);
 
 #endif

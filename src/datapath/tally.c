@@ -8,23 +8,20 @@
 #include "base/memory.h"
 #include "datapath/state.h"
 
-#define X(number, symbol, stage, name, explanation) number,
-static const uint8_t reasons[] = { SLUICE_REASONS(X) };
-#undef X
-
+/* Also reasons that this version does not know: a newer one may have counted before. */
 static int read_counters(const struct state *state, struct tally *tally)
 {
-	for (size_t r = 0; r < sizeof(reasons); r++) {
+	for (unsigned reason = 0; reason < REASON_LIMIT; reason++) {
 		for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
 			struct counter counter = { 0 };
-			int err = counter_read(state->counters, counter_index(reasons[r], verdict), &counter);
+			int err = counter_read(state->counters, counter_index(reason, verdict), &counter);
 
 			if (err)
 				return err;
 			tally->verdicts[verdict].packets += counter.packets;
 			tally->verdicts[verdict].bytes += counter.bytes;
-			tally->reasons[reasons[r]].packets += counter.packets;
-			tally->reasons[reasons[r]].bytes += counter.bytes;
+			tally->reasons[reason].packets += counter.packets;
+			tally->reasons[reason].bytes += counter.bytes;
 		}
 	}
 	return 0;
@@ -39,6 +36,7 @@ int tally_read(const struct pins *pins, const struct described_interface *interf
 
 	if (!err && (state.counters < 0 || state.rules < 0)) {
 		err = error_set(error, ENOENT, "the counters of %s are not pinned any more", interface->name);
+		error_hint(error, "apply the policy again");
 	} else if (!err) {
 		err = read_counters(&state, &read);
 		for (size_t i = 0; i < interface->rule_count && !err; i++)

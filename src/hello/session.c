@@ -68,7 +68,7 @@ static char *name_of_namespace(void)
 	char **names = pins_names("/run/netns");
 	char *found = NULL;
 
-	for (size_t i = 0; names[i] && !found; i++) {
+	for (size_t i = 0; names && names[i] && !found; i++) {
 		CLEANUP_FREE char *path = xasprintf("/run/netns/%s", names[i]);
 
 		if (is_same_file("/proc/self/ns/net", path) && !is_same_file("/proc/1/ns/net", path))
@@ -104,7 +104,7 @@ static void remove_stale(struct session *session, const struct pins *pins)
 {
 	char **names = pins_names(pins->root);
 
-	for (size_t i = 0; names[i]; i++) {
+	for (size_t i = 0; names && names[i]; i++) {
 		CLEANUP_FREE char *path = xasprintf("%s/%s", pins->root, names[i]);
 		CLEANUP_FD int lock = -1;
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "base/memory.h"
 #include "base/text.h"
 #include "policy/check.h"
@@ -114,9 +116,15 @@ static struct location place_of(const char *path, const char *text, size_t offse
 int policy_load(const char *path, struct policy **policy, struct error *error)
 {
 	CLEANUP_FREE char *text = NULL;
+	json_t *name = json_string(path);
+	bool is_utf8 = name != NULL;
 	size_t length;
 	int err;
 
+	/* It will be quoted in JSON. */
+	json_decref(name);
+	if (!is_utf8)
+		return error_set(error, EILSEQ, "the name of the policy file is not UTF-8");
 	err = text_read(path, POLICY_MAX, &text, &length);
 	if (err == -EFBIG)
 		return too_large(path, error);

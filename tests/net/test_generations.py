@@ -390,12 +390,13 @@ def test_counters_of_another_layout_are_refused_with_a_way_out(quiet, counters):
     assert quiet.count()["pass"] == (2, 64 + 42) if counters == "counters" else quiet.count()["pass"][0] >= 2
 
 
-def test_missing_counters_are_said(quiet):
+def test_missing_counters_are_said_and_made_anew(quiet):
     quiet.box.apply(policy(BLOCK))
     os.unlink(find(quiet.lab, "/state/eth0/rules"))
     result = quiet.box.sluice("stats", check=False)
-    assert (result.returncode, result.stderr) == (1, "sluice: the counters of eth0 are not pinned any more\n")
-    quiet.box.apply(policy())
+    assert (result.returncode, result.stderr) == (1, (
+        "sluice: the counters of eth0 are not pinned any more\napply the policy again\n"))
+    quiet.box.apply(policy(BLOCK))  # the same once more
     assert quiet.box.stats()
 
 

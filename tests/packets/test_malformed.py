@@ -126,8 +126,8 @@ def fragment_header(offset, more, protocol=17):
 
 
 def fragments_table():
-    """Offsets count in units of 8 bytes; 65535 is the most that IP's length field holds. By family, as IPv6 counts from
-    the end of its fragment header and IPv4 from the end of its header."""
+    """Offsets count in units of 8 bytes; 65535 is the most that IP's length field holds for the whole: IPv4 counts its header
+    in (RFC 791), IPv6 the extension headers before the fragment header (RFC 8200, section 4.5)."""
     table = Table("malformed drop")
     for family, addresses, build in (
             ("IPv4", ADDRESSES4, lambda data, offset, more: ipv4(data, 17, frag=offset, flags="MF" if more else 0)),
@@ -144,11 +144,17 @@ def fragments_table():
         table.row(f"{family} middle of 8", build(bytes(8), 3, 1), **later)
         for size in (0, 1, 7, 9):
             table.row(f"{family} last of {size}", build(bytes(size), 3, 0), **later)
-        table.row(f"{family} ends at 65535", build(bytes(7), 8191, 0), **later)
-        table.row(f"{family} ends at 65536", build(bytes(8), 8191, 0), **later, **bad)
-        table.row(f"{family} middle ends at 65536", build(bytes(8), 8191, 1), **later, **bad)
+        offset, most = (8188, 11) if family == "IPv4" else (8191, 7)
+        table.row(f"{family} whole of 65535", build(bytes(most), offset, 0), **later)
+        table.row(f"{family} whole of 65536", build(bytes(most + 1), offset, 0), **later, **bad)
+        table.row(f"{family} middle past 65535", build(bytes(16), offset, 1), **later, **bad)
         table.row(f"{family} ping of death", build(bytes(1480), 8189, 0), **later, **bad)
         table.row(f"{family} first of 8: all of UDP's header", build(UDP_BYTES[:8], 0, 1), **first, **PORTS)
+    for size, fate in ((7, {}), (8, malformed("malformed-fragment"))):
+        hop_by_hop = bytes([FRAGMENT, 0, 1, 4, 0, 0, 0, 0])
+        table.row(f"IPv6 whole of {65528 + size} with an extension header",
+                  ipv6(hop_by_hop + fragment_header(8190, 0) + bytes(size), 0), proto="udp", fragment="later",
+                  **ADDRESSES6, **fate)
     # RFC 1858: a first fragment so small that the TCP header goes on in the next one.
     table.row("tiny first fragment of TCP", ipv4(TCP_BYTES[:8], 6, flags="MF"), proto="tcp", fragment="first",
               **ADDRESSES4, **malformed("malformed-tcp"))

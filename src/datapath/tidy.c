@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "datapath/tidy.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "base/memory.h"
+
+static bool is_attached(const char *path)
+{
+	struct error error;
+	CLEANUP_FD int fd = pin_open(path, PIN_LINK, &error);
+	struct bpf_link_info info = {};
+	uint32_t size = sizeof(info);
+
+	/* What cannot be read is not ours to remove. */
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) || info.xdp.ifindex;
+}
+
+static bool is_alive(const struct pins *pins, const char *netns)
+{
+	CLEANUP_FREE char *folder = xasprintf("%s/%s/links", pins->root, netns);
+	char **links = pins_names(folder);
+	bool alive = !links;
+
+	for (size_t i = 0; links && links[i] && !alive; i++) {
+		CLEANUP_FREE char *path = xasprintf("%s/%s", folder, links[i]);
+
+		alive = is_attached(path);
+	}
+	pins_free_names(links);
+	return alive;
+}
+
+/* The kernel gives a cookie once: nobody would ever find what is pinned for a network namespace that is gone. We hold
+ * the lock, so a folder without a live link is not one that is being filled. */
+static void remove_dead_namespaces(const struct pins *pins)
+{
+	const char *own = strrchr(pins->netns, '/') + 1;
+	char **names = pins_names(pins->root);
+
+	for (size_t i = 0; names && names[i]; i++) {
+		CLEANUP_FREE char *path = xasprintf("%s/%s", pins->root, names[i]);
+
+		if (isdigit((unsigned char)names[i][0]) && strcmp(names[i], own) && !is_alive(pins, names[i]))
+			pins_remove(path);
+	}
+	pins_free_names(names);
+}
+
+static bool is_wanted(const struct running *running, const char *name)
+{
+	const struct generation *generation = running_generation(running, strtoul(name, NULL, 10));
+
+	if (!generation)
+		return false;
+	for (size_t i = 0; i < running->attachment_count; i++) {
+		if (running->attachments[i].generation == generation->number)
+			return true;
+	}
+	return generation == running->current || generation == running->previous;
+}
+
+static void remove_remains(const struct pins *pins, const struct running *running)
+{
+	char path[PATH_MAX];
+	char **names = pins_names(pins_path(pins, path, "generations"));
+
+	for (size_t i = 0; names && names[i]; i++) {
+		if (strcmp(names[i], GENERATION_NEW) && !is_wanted(running, names[i]))
+			pins_remove(pins_path(pins, path, "generations/%s", names[i]));
+	}
+	pins_free_names(names);
+}
+
+int tidy_before(const struct pins *pins, struct error *error)
+{
+	char path[PATH_MAX], name[PATH_MAX];
+	struct running running;
+	unsigned number = 0;
+	int err = running_read(pins, &running, error);
+
+	if (err)
+		return err;
+	if (running.current && running.current->pending)
+		number = running.current->number;
+	remove_remains(pins, &running);
+	running_free(&running);
+	remove_dead_namespaces(pins);
+	pins_path(pins, path, "generations/" GENERATION_NEW);
+	if (!number) {
+		pins_remove(path);
+		return 0;
+	}
+	pins_remove(pins_path(pins, name, "generations/%u", number));
+	if (rename(path, name))
+		return error_set(error, errno, "cannot rename %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static bool is_kept(unsigned long number, const struct description *kept)
+{
+	return kept && kept->generation == number;
+}
+
+static bool is_named(const char *interface, const struct description *kept)
+{
+	return kept && described_interface(kept, interface);
+}
+
+void tidy_after(const struct pins *pins, const struct description *current, const struct description *previous)
+{
+	char path[PATH_MAX], interface[IF_NAMESIZE];
+	char **names = pins_names(pins_path(pins, path, "generations"));
+
+	for (size_t i = 0; names && names[i]; i++) {
+		unsigned long number = strtoul(names[i], NULL, 10);
+
+		/* Called "new" still: it could not be renamed, but runs; see enact in generation.c. */
+		if (strcmp(names[i], GENERATION_NEW) && !is_kept(number, current) && !is_kept(number, previous))
+			pins_remove(pins_path(pins, path, "generations/%s", names[i]));
+	}
+	pins_free_names(names);
+	names = pins_names(pins_path(pins, path, "state"));
+	for (size_t i = 0; names && names[i]; i++) {
+		interface_of_pin(names[i], interface);
+		if (!is_named(interface, current) && !is_named(interface, previous))
+			pins_remove(pins_path(pins, path, "state/%s", names[i]));
+	}
+	pins_free_names(names);
+}
+
+static bool is_known(const struct running *running, const char *interface)
+{
+	for (size_t i = 0; i < running->generation_count; i++) {
+		if (described_interface(&running->generations[i].description, interface))
+			return true;
+	}
+	return running_attachment(running, interface) != NULL;
+}
+
+void tidy_failed(struct pins *pins, const struct running *running)
+{
+	char path[PATH_MAX], interface[IF_NAMESIZE];
+	char **names;
+
+	if (!running->attachment_count && !running->generation_count) {
+		pins_remove_all(pins);
+		return;
+	}
+	pins_remove(pins_path(pins, path, "generations/" GENERATION_NEW));
+	names = pins_names(pins_path(pins, path, "state"));
+	for (size_t i = 0; names && names[i]; i++) {
+		if (!is_known(running, interface_of_pin(names[i], interface)))
+			pins_remove(pins_path(pins, path, "state/%s", names[i]));
+	}
+	pins_free_names(names);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What stays pinned and what goes: before a change, after one that worked, after one that failed. */
+#ifndef SLUICE_DATAPATH_TIDY_H
+#define SLUICE_DATAPATH_TIDY_H
+
+#include "datapath/pins.h"
+#include "datapath/running.h"
+
+/* Finishes or removes what a change that was cut off left: a new generation that came to run gets its number; one that
+ * did not, one that is not whole, and one that neither runs nor is the previous goes. Also removes what is pinned for
+ * network namespaces that are gone. Returns 0, or a negative errno with `error` set. */
+int tidy_before(const struct pins *pins, struct error *error);
+
+/* All generations but these two go, and the state of interfaces that neither names. NULL: there is no such generation.
+ */
+void tidy_after(const struct pins *pins, const struct description *current, const struct description *previous);
+
+/* Nothing of the failed change stays; `running` is what ran before it and still does. */
+void tidy_failed(struct pins *pins, const struct running *running);
+
+#endif
