@@ -6,7 +6,7 @@ PYTHON := /usr/bin/python3
 prefix := /usr/local
 
 build: deps $(BUILD)/build.ninja
-	@meson compile -C $(BUILD) --ninja-args=--quiet
+	@ninja -C $(BUILD) --quiet
 
 $(BUILD)/build.ninja:
 	@meson setup $(BUILD) --prefix=$(prefix) >/dev/null
@@ -24,6 +24,7 @@ bench: build
 	@$(PYTHON) bench/run $(BUILD)/sluice
 
 install: build
+	@meson configure $(BUILD) -Dprefix=$(prefix)
 	meson install -C $(BUILD)
 
 format:

@@ -15,6 +15,7 @@ int cli_apply(int argc, char **argv)
 		return cli_usage(argv[0]);
 	if (policy_load(argv[optind], &policy, &error))
 		return cli_failed(&error);
+	cli_warn(policy);
 	err = generation_apply(policy, &change, &error);
 	policy_free(policy);
 	if (err)

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cli/change.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "cli/cli.h"
 
+/* A policy in canonical form, line by line. Its definitions (a set, an interface) begin in the first column. */
 struct lines {
 	char *text;
 	char **line;
@@ -34,37 +36,131 @@ static void lines_free(struct lines *lines)
 	free(lines->text);
 }
 
-/* The longest common subsequence of the lines between the common head and the common tail, the usual table. Policies
- * with so many changed lines that the table would be large are printed as all out, all in. */
-#define TABLE_MAX (4000L * 4000L)
+/* Lines of one definition, the first of which names it. */
+struct part {
+	char **line;
+	size_t count;
+};
 
-static void print_difference(char **old, size_t olds, char **new, size_t news)
+static bool begins_definition(const char *line)
 {
-	CLEANUP_FREE unsigned *table = NULL;
-	size_t width = news + 1;
-	size_t i = 0, j = 0;
+	return *line != ' ' && *line != '}';
+}
 
-	if ((long)olds * (long)news <= TABLE_MAX) {
-		table = xcalloc((olds + 1) * width, sizeof(*table));
-		for (size_t a = olds; a-- > 0;) {
-			for (size_t b = news; b-- > 0;) {
-				unsigned down = table[(a + 1) * width + b];
-				unsigned right = table[a * width + b + 1];
+/* The definition that begins at line `at`. */
+static struct part part_at(const struct lines *lines, size_t at)
+{
+	struct part part = { .line = lines->line + at, .count = 1 };
 
-				table[a * width + b] = !strcmp(old[a], new[b]) ? table[(a + 1) * width + b + 1] + 1
-									       : (down > right ? down : right);
-			}
+	while (at + part.count < lines->count && !begins_definition(lines->line[at + part.count]))
+		part.count++;
+	return part;
+}
+
+/* "set office", "interface eth0": what comes before the definition's content. */
+static size_t name_length(const char *line)
+{
+	size_t word = strcspn(line, " ");
+
+	return line[word] ? word + 1 + strcspn(line + word + 1, " ") : word;
+}
+
+/* The definition of the same kind and name; of no lines when there is none. */
+static struct part find_part(const struct lines *lines, const char *line)
+{
+	size_t length = name_length(line);
+
+	for (size_t i = 0; i < lines->count; i++) {
+		if (begins_definition(lines->line[i]) && name_length(lines->line[i]) == length &&
+		    !strncmp(lines->line[i], line, length))
+			return part_at(lines, i);
+	}
+	return (struct part){ 0 };
+}
+
+static void print_part(char sign, const struct part *part)
+{
+	for (size_t i = 0; i < part->count; i++)
+		printf("  %c %s\n", sign, part->line[i]);
+}
+
+#define DEPTH_MAX 8 /* of blocks in blocks; the language has two */
+
+/* The lines printed last at each depth, so that a change is printed with what it stands in, but that only once. */
+struct shown {
+	const char *line[DEPTH_MAX];
+};
+
+static size_t depth_of(const char *line)
+{
+	return strspn(line, " ") / 4;
+}
+
+static void print_shown(struct shown *shown, char sign, const char *line)
+{
+	printf("  %c %s\n", sign, line);
+	shown->line[depth_of(line)] = line;
+	for (size_t depth = depth_of(line) + 1; depth < DEPTH_MAX; depth++)
+		shown->line[depth] = NULL;
+}
+
+/* The lines that line `at` stands in, outermost first. */
+static void print_context(const struct part *part, size_t at, struct shown *shown)
+{
+	size_t depth = depth_of(part->line[at]);
+	size_t up = at;
+
+	if (depth == 0)
+		return;
+	while (depth_of(part->line[up]) >= depth)
+		up--;
+	print_context(part, up, shown);
+	if (!shown->line[depth - 1] || strcmp(shown->line[depth - 1], part->line[up]) != 0)
+		print_shown(shown, ' ', part->line[up]);
+}
+
+static void print_changed(struct shown *shown, char sign, const struct part *part, size_t at)
+{
+	print_context(part, at, shown);
+	print_shown(shown, sign, part->line[at]);
+}
+
+/* The longest common subsequence of two definitions' lines: table[a][b] is its length from lines a and b on. */
+static unsigned *common_lines(const struct part *old, const struct part *new)
+{
+	size_t width = new->count + 1;
+	unsigned *table = xcalloc((old->count + 1) * width, sizeof(*table));
+
+	for (size_t a = old->count; a-- > 0;) {
+		for (size_t b = new->count; b-- > 0;) {
+			unsigned down = table[(a + 1) * width + b];
+			unsigned right = table[a * width + b + 1];
+
+			if (!strcmp(old->line[a], new->line[b]))
+				table[a * width + b] = table[(a + 1) * width + b + 1] + 1;
+			else
+				table[a * width + b] = down > right ? down : right;
 		}
 	}
-	while (i < olds || j < news) {
-		if (table && i < olds && j < news && !strcmp(old[i], new[j])) {
-			i++;
-			j++;
-		} else if (i < olds &&
-			   (j == news || !table || table[(i + 1) * width + j] >= table[i * width + j + 1])) {
-			printf("  - %s\n", old[i++]);
+	return table;
+}
+
+static void print_difference(const struct part *old, const struct part *new)
+{
+	CLEANUP_FREE unsigned *table = common_lines(old, new);
+	size_t width = new->count + 1;
+	struct shown shown = { 0 };
+	size_t a = 0, b = 0;
+
+	while (a < old->count || b < new->count) {
+		if (a < old->count && b < new->count && !strcmp(old->line[a], new->line[b])) {
+			a++;
+			b++;
+		} else if (a < old->count &&
+			   (b == new->count || table[(a + 1) * width + b] >= table[a * width + b + 1])) {
+			print_changed(&shown, '-', old, a++);
 		} else {
-			printf("  + %s\n", new[j++]);
+			print_changed(&shown, '+', new, b++);
 		}
 	}
 }
@@ -73,46 +169,77 @@ static void print_policy(const char *before, const char *after)
 {
 	struct lines old = split(before);
 	struct lines new = split(after);
-	size_t head = 0, tail = 0;
 
-	while (head < old.count && head < new.count && !strcmp(old.line[head], new.line[head]))
-		head++;
-	while (tail < old.count - head && tail < new.count - head &&
-	       !strcmp(old.line[old.count - 1 - tail], new.line[new.count - 1 - tail]))
-		tail++;
-	print_difference(old.line + head, old.count - head - tail, new.line + head, new.count - head - tail);
+	for (size_t i = 0; i < old.count; i += part_at(&old, i).count) {
+		struct part part = part_at(&old, i);
+
+		if (!find_part(&new, part.line[0]).count)
+			print_part('-', &part);
+	}
+	for (size_t i = 0; i < new.count; i += part_at(&new, i).count) {
+		struct part part = part_at(&new, i);
+		struct part there = find_part(&old, part.line[0]);
+
+		if (there.count)
+			print_difference(&there, &part);
+		else
+			print_part('+', &part);
+	}
 	lines_free(&old);
 	lines_free(&new);
 }
 
-static void print_sets(const struct description *before, const struct description *after)
+/* Returns how many sets have other prefixes than before. */
+static size_t print_sets(const struct description *before, const struct description *after)
 {
+	size_t changed = 0;
+
 	for (size_t i = 0; i < after->set_count; i++) {
+		const struct described_set *set = &after->sets[i];
+
 		for (size_t j = 0; j < before->set_count; j++) {
-			if (strcmp(after->sets[i].name, before->sets[j].name) ||
-			    !strcmp(after->sets[i].digest, before->sets[j].digest))
+			const struct described_set *was = &before->sets[j];
+
+			if (strcmp(set->name, was->name) || !strcmp(set->digest, was->digest))
 				continue;
-			printf("  ~ set %s: %zu %s, was %zu\n", after->sets[i].name, after->sets[i].prefixes,
-			       cli_prefixes(after->sets[i].prefixes), before->sets[j].prefixes);
+			printf("  ~ set %s: %zu %s, was %zu\n", set->name, set->prefixes, cli_prefixes(set->prefixes),
+			       was->prefixes);
+			changed++;
 		}
 	}
+	return changed;
+}
+
+/* From nothing, everything is new: the policy says it all. */
+static void print_all(const struct description *after)
+{
+	printf("generation %u\n", after->generation);
+	print_policy("", after->policy);
 }
 
 void change_print(const struct change *change)
 {
 	const struct description *before = &change->before;
 	const struct description *after = &change->after;
+	bool another_program, another_text;
 
 	if (change->unchanged) {
 		printf("nothing to change: generation %u runs\n", before->generation);
 		return;
 	}
-	if (before->generation)
-		printf("generation %u, was %u\n", after->generation, before->generation);
-	else
-		printf("generation %u\n", after->generation);
-	if (strcmp(before->object, after->object) && before->generation)
+	if (!before->generation) {
+		print_all(after);
+		return;
+	}
+	printf("generation %u, was %u\n", after->generation, before->generation);
+	another_program = strcmp(before->object, after->object) != 0;
+	another_text = strcmp(before->policy, after->policy) != 0;
+	if (another_program)
 		printf("  ~ the program itself: another version of Sluice\n");
+	if (change->attached)
+		printf("  ~ attached to %zu interface%s that had no program of Sluice\n", change->attached,
+		       change->attached == 1 ? "" : "s");
 	print_policy(before->policy, after->policy);
-	print_sets(before, after);
+	if (!print_sets(before, after) && !another_program && !another_text && !change->attached)
+		printf("  ~ only where rules stand: their lines, or the name of the file\n");
 }

@@ -75,6 +75,7 @@ int cli_check(int argc, char **argv)
 		return cli_usage(argv[0]);
 	if (policy_load(argv[optind], &policy, &error))
 		return cli_failed(&error);
+	cli_warn(policy);
 	print_sets(policy);
 	err = inspect_object(&instructions, &error);
 	for (size_t i = 0; i < policy->interface_count && !err; i++)

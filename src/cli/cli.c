@@ -1,6 +1,35 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cli/cli.h"
 
+static bool is_used(const struct policy *policy, const struct set *set)
+{
+	for (size_t i = 0; i < policy->interface_count; i++) {
+		const struct block *block = &policy->interfaces[i].block;
+
+		for (size_t r = 0; r < block->rule_count; r++) {
+			for (size_t t = 0; t < block->rules[r].target_count; t++) {
+				if (block->rules[r].targets[t].set == set)
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+void cli_warn(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->set_count; i++) {
+		const struct set *set = policy->sets[i];
+
+		if (!set->prefixes.count)
+			fprintf(stderr, "%s:%d:%d: warning: set %s is empty\n", set->where.file, set->where.line,
+				set->where.column, set->name);
+		if (!is_used(policy, set))
+			fprintf(stderr, "%s:%d:%d: warning: nothing uses set %s\n", set->where.file, set->where.line,
+				set->where.column, set->name);
+	}
+}
+
 int cli_failed(const struct error *error)
 {
 	fflush(stdout);

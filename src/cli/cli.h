@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "policy/policy.h"
 
 enum status {
 	STATUS_DONE = 0,
@@ -27,6 +28,9 @@ int cli_stats(int argc, char **argv);
 
 /* "prefix" or "prefixes". */
 const char *cli_prefixes(size_t count);
+
+/* Warns on stderr of sets that are empty (a list that failed to arrive, mostly) and of sets that nothing uses. */
+void cli_warn(const struct policy *policy);
 
 /* Prints the error and returns STATUS_FAILED. */
 int cli_failed(const struct error *error);

@@ -47,12 +47,16 @@ static int read_captured(const char *path, unsigned long number, struct frame *f
 /* PACKET is a capture and a number, or a packet in words or hex. */
 static int read_frame(char **words, size_t count, struct frame *frame, struct error *error)
 {
-	bool is_file = !access(words[0], R_OK) || strchr(words[0], '/');
+	/* "tcp 192.0.2.0/24 > …" in one word is no path. */
+	bool is_path = !strchr(words[0], ' ') && (strchr(words[0], '/') || strstr(words[0], ".pcap"));
 	int err;
 
-	if (is_file && count <= 2) {
+	if (is_path || !access(words[0], R_OK)) {
 		char *rest = NULL;
-		unsigned long number = count == 2 ? strtoul(words[1], &rest, 10) : 1;
+		unsigned long number = count > 1 ? strtoul(words[1], &rest, 10) : 1;
+
+		if (count > 2)
+			return error_set(error, EINVAL, "a capture takes one packet number, not \"%s\" too", words[2]);
 
 		if (number < 1 || (rest && *rest))
 			return error_set(error, EINVAL, "\"%s\" is no packet number: they count from 1", words[1]);

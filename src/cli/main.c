@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +37,16 @@ static void print_help(FILE *out)
 {
 	fprintf(out, "usage: sluice [-n NETNS] VERB …\n\n");
 	for (size_t i = 0; i < VERBS; i++)
-		fprintf(out, "  %-9s %s\n  %-9s   %s\n", verbs[i].name, verbs[i].arguments, "", verbs[i].summary);
+		fprintf(out, "  %-*s%s\n              %s\n", *verbs[i].arguments ? 10 : 0, verbs[i].name,
+			verbs[i].arguments, verbs[i].summary);
 	fprintf(out, "\n  -n NETNS   work in this network namespace (as ip -n)\n"
 		     "  -h         this help          -V   version\n"
 		     "\nmanual: sluice(1), sluice-policy(5)\n");
+}
+
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "-h") || !strcmp(word, "--help") || !strcmp(word, "help");
 }
 
 static const struct verb *find_verb(const char *name)
@@ -93,16 +100,17 @@ int main(int argc, char **argv)
 	const struct verb *verb;
 	int option;
 
+	if (argc > 1 && is_help(argv[1])) {
+		print_help(stdout);
+		return STATUS_DONE;
+	}
 	/* The '+' stops at the verb: what follows is the verb's own. */
-	while ((option = getopt(argc, argv, "+n:hV")) != -1) {
+	while ((option = getopt(argc, argv, "+n:V")) != -1) {
 		switch (option) {
 		case 'n':
 			if (enter_netns(optarg))
 				return STATUS_FAILED;
 			break;
-		case 'h':
-			print_help(stdout);
-			return STATUS_DONE;
 		case 'V':
 			printf("sluice %s\n", SLUICE_VERSION);
 			return STATUS_DONE;
@@ -120,6 +128,11 @@ int main(int argc, char **argv)
 		return unknown_verb(argv[optind]);
 	argc -= optind;
 	argv += optind;
+	if (argc > 1 && is_help(argv[1])) {
+		printf("sluice %s %s\n  %s\nmanual: sluice(1), sluice-policy(5)\n", verb->name, verb->arguments,
+		       verb->summary);
+		return STATUS_DONE;
+	}
 	optind = 0; /* getopt starts afresh */
 	return verb->run(argc, argv);
 }

@@ -235,6 +235,8 @@ static int change_to(const struct pins *pins, const struct running *running, con
 	}
 	if (!err)
 		err = enact(pins, running, placements, count, &change->after, error);
+	for (size_t i = 0; i < count && !err; i++)
+		change->attached += !placements[i].attachment;
 	return err;
 }
 

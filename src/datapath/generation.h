@@ -15,7 +15,8 @@
 
 /* What a change changed. Both descriptions are to be freed with change_free; generation 0 stands for nothing. */
 struct change {
-	bool unchanged; /* what runs matched already */
+	bool unchanged;	 /* what runs matched already */
+	size_t attached; /* interfaces that had no program of ours before */
 	struct description before, after;
 };
 

@@ -36,7 +36,7 @@ static int refuse_link_type(const char *name, int type, struct error *error)
 			 description);
 	else
 		error_at(error, (struct location){ .file = name }, "link type is %d, not Ethernet", type);
-	error_hint(error, "XDP sees Ethernet frames; capture on one Ethernet interface, not on `any`");
+	error_hint(error, "XDP sees Ethernet frames: capture on one Ethernet interface");
 	return -EINVAL;
 }
 

@@ -50,7 +50,7 @@ def test_verb_is_completed_and_has_a_file_of_its_own(name, arguments, function):
 def test_help_prints_every_verb():
     text = subprocess.run([SLUICE, "-h"], capture_output=True, text=True, check=True).stdout
     for name, arguments, _ in VERBS:
-        assert re.search(rf"^  {name} ", text, re.M)
+        assert re.search(rf"^  {name}\b", text, re.M)
         assert arguments in text
 
 

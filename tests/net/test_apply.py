@@ -40,10 +40,41 @@ def test_second_apply_says_only_what_changed(quiet):
     quiet.box.apply(policy("block { from 192.0.2.0/24; to 198.51.100.9 }"))
     result = quiet.box.apply(policy("block { from 192.0.2.0/24; to 198.51.100.10 }", "default drop"))
     assert result.stdout == ("generation 2, was 1\n"
+                             "    interface eth0 {\n"
+                             "        block {\n"
                              "  -         to 198.51.100.9\n"
                              "  +         to 198.51.100.10\n"
                              "  -     default pass\n"
                              "  +     default drop\n")
+
+
+def test_change_of_two_interfaces_says_what_changed_on_which(two):
+    two.apply(policy() + policy("default drop", interface="eth1"))
+    result = two.apply(policy("default drop") + policy(interface="eth1"))
+    assert result.stdout == ("generation 2, was 1\n"
+                             "    interface eth0 {\n  -     default pass\n  +     default drop\n"
+                             "    interface eth1 {\n  -     default drop\n  +     default pass\n")
+
+
+def test_another_interface_is_shown_whole(two):
+    two.apply(policy("default drop"))
+    out, into = policy("default drop"), policy(interface="eth1")
+    result = two.apply(into)
+    lines = result.stdout.splitlines()
+    assert lines[:3] == ["generation 2, was 1", "  ~ attached to 1 interface that had no program of Sluice",
+                         "  - interface eth0 {"]
+    assert [line[:3] for line in lines[2:]] == ["  -"] * 6 + ["  +"] * 6
+    assert out != into
+
+
+@pytest.mark.parametrize("verb", ["check", "apply"])
+def test_set_that_is_empty_or_unused_is_warned_of(quiet, verb):
+    quiet.lab.file("list.txt", "# nothing arrived\n")
+    path = quiet.lab.file("warn.policy", 'set list file "list.txt"\nset spare { 192.0.2.0/24 }\n' +
+                          policy("block { from @list }"))
+    result = quiet.box.sluice(verb, path)
+    assert result.stderr == (f"{path}:1:5: warning: set list is empty\n"
+                             f"{path}:2:5: warning: nothing uses set spare\n")
 
 
 def test_apply_twice_changes_nothing_the_second_time(quiet):
@@ -59,7 +90,7 @@ def test_reformatted_policy_changes_lines_not_rules(quiet):
     """Its rules have moved to other lines, which counters and explanations name: that is a change, and a quiet one."""
     quiet.box.apply(policy(BLOCK))
     result = quiet.box.apply("# a comment\n\n" + policy(BLOCK))
-    assert result.stdout == "generation 2, was 1\n"
+    assert result.stdout == "generation 2, was 1\n  ~ only where rules stand: their lines, or the name of the file\n"
     assert list(quiet.box.stats()["rules"])[0].endswith("test.policy:5")
 
 
@@ -91,7 +122,7 @@ def test_rewritten_but_equal_set_file_is_no_change(quiet):
 def test_same_policy_from_another_file_is_a_change_of_its_path(quiet):
     quiet.box.apply(policy(BLOCK))
     result = quiet.box.apply(policy(BLOCK), name="other.policy")
-    assert result.stdout == "generation 2, was 1\n"
+    assert result.stdout == "generation 2, was 1\n  ~ only where rules stand: their lines, or the name of the file\n"
     assert quiet.box.show()["current"]["path"].endswith("/other.policy")
 
 
@@ -175,14 +206,15 @@ def test_rollback_there_and_back(scene):
     assert scene.ping(BLOCKED4, BOX4)
 
     result = scene.box.sluice("rollback")
-    assert result.stdout == ("generation 1, was 2\n  +     block {\n"
+    assert result.stdout == ("generation 1, was 2\n    interface eth0 {\n  +     block {\n"
                              "  +         from 192.0.2.0/24, 2001:db8:bad::/48\n  +     }\n")
     assert scene.box.program("eth0") == first
     assert not scene.ping(BLOCKED4, BOX4) and scene.ping(CLIENT4, BOX4)
     shown = scene.box.show()
     assert (shown["current"]["number"], shown["previous"]["number"]) == (1, 2)
 
-    assert scene.box.sluice("rollback").stdout.startswith("generation 2, was 1\n  -     block {\n")
+    assert scene.box.sluice("rollback").stdout.startswith(
+        "generation 2, was 1\n    interface eth0 {\n  -     block {\n")
     assert scene.box.program("eth0") == second
     assert scene.ping(BLOCKED4, BOX4)
     shown = scene.box.show()
@@ -252,7 +284,8 @@ def test_apply_after_down_of_one_interface_attaches_it_again(two):
     text = policy(BLOCK) + policy("default drop", interface="eth1")
     two.apply(text)
     two.sluice("down", "eth1")
-    assert two.apply(text).stdout == "generation 2, was 1\n"
+    assert two.apply(text).stdout == (
+        "generation 2, was 1\n  ~ attached to 1 interface that had no program of Sluice\n")
     assert two.program("eth0") and two.program("eth1")
 
 

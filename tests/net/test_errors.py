@@ -18,7 +18,7 @@ HELP = """usage: sluice [-n NETNS] VERB …
               parse, check, say what the policy costs
   apply     POLICY
               make what runs match the policy
-  rollback{0}
+  rollback
               go back to the previous generation
   down      [IFACE]
               detach from one interface, or from all
@@ -37,7 +37,7 @@ HELP = """usage: sluice [-n NETNS] VERB …
   -h         this help          -V   version
 
 manual: sluice(1), sluice-policy(5)
-""".format("  ")
+"""
 
 USAGE = {
     "check": "usage: sluice check POLICY\n",
@@ -60,7 +60,11 @@ def run(*arguments, **options):
 
 
 def test_help():
-    says(run("-h"), 0, "", HELP)
+    for word in ("-h", "--help", "help"):
+        says(run(word), 0, "", HELP)
+    for word in ("-h", "--help"):
+        says(run("check", word), 0, "", "sluice check POLICY\n  parse, check, say what the policy costs\n"
+             "manual: sluice(1), sluice-policy(5)\n")
     says(run(), 2, HELP)
 
 

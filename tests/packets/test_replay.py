@@ -155,7 +155,7 @@ def test_a_capture_with_a_mad_length(files):
 def test_another_link_type(files, link_type, name):
     write_capture("other.pcap", FRAMES, link_type=link_type)
     refused(replay("block.policy", "other.pcap"), f"other.pcap: error: link type is {name}", "not Ethernet",
-            "not on `any`")
+            "capture on one Ethernet interface")
 
 
 def test_pcapng_of_another_link_type(files):
