@@ -24,13 +24,14 @@ static int read_captured(const char *path, unsigned long number, struct frame *f
 {
 	struct capture *capture;
 	struct captured packet;
+	unsigned long read = 0;
 	int err = capture_open(path, &capture, error);
 
 	if (err)
 		return err;
 	err = 1;
-	for (unsigned long i = 0; i < number && err == 1; i++)
-		err = capture_next(capture, &packet, error);
+	while (read < number && (err = capture_next(capture, &packet, error)) == 1)
+		read++;
 	if (err == 1) {
 		frame->bytes = xcalloc(packet.size, 1);
 		memcpy(frame->bytes, packet.bytes, packet.size);
@@ -40,7 +41,7 @@ static int read_captured(const char *path, unsigned long number, struct frame *f
 	}
 	capture_close(capture);
 	if (!err)
-		return error_set(error, ENOENT, "%s has no packet number %lu", path, number);
+		return error_set(error, ENOENT, "%s has no packet number %lu, only %lu", path, number, read);
 	return err < 0 ? err : 0;
 }
 
@@ -122,7 +123,8 @@ static void print_explanation(const struct subject *subject, const struct record
 	struct subject_rule rule;
 	bool has_rule = subject_find_rule(subject, record->rule, &rule);
 
-	printf("packet %lu: %s, %zu bytes\n", frame->number, text, frame->wire_length);
+	printf("packet %lu: %s, %zu byte%s\n", frame->number, text, frame->wire_length,
+	       frame->wire_length == 1 ? "" : "s");
 	if (frame->size < frame->wire_length)
 		printf("  the capture holds %zu of them\n", frame->size);
 	print_stages(judge_config(&subject->judge), record, has_rule ? &rule : NULL);

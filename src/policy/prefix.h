@@ -38,8 +38,8 @@ int prefix_compare(const void *left, const void *right);
 void prefixes_add(struct prefixes *list, struct prefix prefix);
 void prefixes_free(struct prefixes *list);
 
-/* Appends the prefixes of a set file: one a line, '#' begins a comment. Returns 0, or a negative errno with `error` set
- * to the line of the file that is wrong. `where` is the place in the policy that names the file. */
+/* Appends the prefixes of a set file: one a line, '#' or ';' begins a comment. Returns 0, or a negative errno with
+ * `error` set to the line of the file that is wrong. `where` is the place in the policy that names the file. */
 int prefixes_read(struct prefixes *list, const char *path, struct location where, struct error *error);
 
 #endif

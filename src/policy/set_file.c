@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* A set kept in a file: one prefix a line, '#' begins a comment. The file is read whole and cut up in place. */
+/* A set kept in a file: one prefix a line, '#' or ';' begins a comment, as published lists have them. The file is read
+ * whole and cut up in place. */
 #include "policy/prefix.h"
 
 #include <string.h>
@@ -23,7 +24,7 @@ static int read_line(char *line, size_t length, struct location here, struct pre
 		here.column = (int)strlen(line) + 1;
 		return error_at(error, here, "NUL byte: this is not a text file");
 	}
-	line[strcspn(line, "#")] = '\0';
+	line[strcspn(line, "#;")] = '\0';
 	word = line + strspn(line, BLANKS);
 	if (!*word)
 		return 0;
@@ -32,6 +33,12 @@ static int read_line(char *line, size_t length, struct location here, struct pre
 		*rest++ = '\0';
 
 	here.column = (int)(word - line) + 1;
+	if (strchr(word, ',')) {
+		here.column += (int)strcspn(word, ",");
+		err = error_at(error, here, "comma in a set file");
+		error_hint(error, "a set file has one prefix a line; # or ; begins a comment");
+		return err;
+	}
 	err = prefix_parse(word, here, &prefix, error);
 	if (err)
 		return err;
@@ -39,7 +46,7 @@ static int read_line(char *line, size_t length, struct location here, struct pre
 	if (*rest) {
 		here.column = (int)(rest - line) + 1;
 		err = error_at(error, here, "more than one prefix on a line");
-		error_hint(error, "a set file has one prefix a line; # begins a comment");
+		error_hint(error, "a set file has one prefix a line; # or ; begins a comment");
 		return err;
 	}
 	prefixes_add(list, prefix);

@@ -191,7 +191,7 @@ def capture(lab):
 
 
 @pytest.mark.parametrize("words, message", [
-    (["CAPTURE", "3"], "sluice: CAPTURE has no packet number 3\n"),
+    (["CAPTURE", "3"], "sluice: CAPTURE has no packet number 3, only 2\n"),
     (["CAPTURE", "0"], 'sluice: "0" is no packet number: they count from 1\n'),
     (["CAPTURE", "two"], 'sluice: "two" is no packet number: they count from 1\n'),
     (["/nowhere.pcap"], "sluice: /nowhere.pcap: No such file or directory\n"),

@@ -215,7 +215,7 @@ static void set_file_is_read_as_people_write_it(void **state)
 
 static void empty_set_file_is_fine(void **state)
 {
-	static const char *const texts[] = { "", "\n", "# nothing", "\r\n\r\n" };
+	static const char *const texts[] = { "", "\n", "# nothing", "; nothing", "\r\n\r\n" };
 	struct prefixes list = { 0 };
 	struct error error;
 
@@ -239,7 +239,9 @@ static void wrong_line_of_a_set_file_is_named(void **state)
 		{ "10.0.0.0/8\r\n\r\n\t 192.0.2.1/24\n", 28, 3, 3, "192.0.2.1/24 has host bits set",
 		  "write 192.0.2.0/24 for the network or 192.0.2.1/32 for the one address" NAMED },
 		{ "10.0.0.0/8 11.0.0.0/8\n", 22, 1, 12, "more than one prefix on a line",
-		  "a set file has one prefix a line; # begins a comment" NAMED },
+		  "a set file has one prefix a line; # or ; begins a comment" NAMED },
+		{ "10.0.0.0/8, 11.0.0.0/8\n", 22, 1, 11, "comma in a set file",
+		  "a set file has one prefix a line; # or ; begins a comment" NAMED },
 		{ "10.0.0.0/8,\n", 12, 1, 1, "10.0.0.0/8, has no valid prefix length",
 		  "after the slash stands a number from 0 to 32" NAMED },
 		{ "# fine\n10.0.0.0/8\0\n", 19, 2, 11, "NUL byte: this is not a text file",
