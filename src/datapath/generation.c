@@ -350,36 +350,41 @@ int generation_rollback(struct change *change, struct error *error)
 	return err;
 }
 
+static int go_down(struct pins *pins, const struct running *running, const char *interface, size_t *detached,
+		   struct error *error)
+{
+	size_t count = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < running->attachment_count && !err; i++) {
+		if (interface && strcmp(running->attachments[i].interface, interface))
+			continue;
+		err = swap_release(pins, &running->attachments[i], error);
+		count++;
+	}
+	if (err)
+		return err;
+	if (count == running->attachment_count)
+		err = pins_remove_all(pins);
+	if (err)
+		return error_set(error, -err, "detached, but cannot remove all of %s: %s", pins->netns, strerror(-err));
+	if (!count && interface)
+		return error_set(error, ENOENT, "nothing of Sluice runs on %s", interface);
+	if (!count)
+		return error_set(error, ENOENT, "nothing of Sluice runs here");
+	*detached = count;
+	return 0;
+}
+
 int generation_down(const char *interface, size_t *detached, struct error *error)
 {
 	struct running running;
 	struct pins pins;
-	size_t count = 0;
 	int err = begin(&pins, &running, error);
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < running.attachment_count; i++) {
-		if (interface && strcmp(running.attachments[i].interface, interface))
-			continue;
-		err = swap_release(&pins, &running.attachments[i], error);
-		if (err)
-			break;
-		count++;
-	}
-	if (!err && count == running.attachment_count) {
-		err = pins_remove_all(&pins);
-		if (err)
-			error_set(error, -err, "detached, but cannot remove all of %s: %s", pins.netns, strerror(-err));
-	}
-	if (err)
-		; /* said already */
-	else if (!count && interface)
-		err = error_set(error, ENOENT, "nothing of Sluice runs on %s", interface);
-	else if (!count)
-		err = error_set(error, ENOENT, "nothing of Sluice runs here");
-	else
-		*detached = count;
+	err = go_down(&pins, &running, interface, detached, error);
 	running_free(&running);
 	pins_close(&pins);
 	return err;

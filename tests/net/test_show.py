@@ -61,8 +61,9 @@ def test_policy_in_json_is_whole_and_can_be_applied(quiet):
     quiet.box.apply("set office { 192.0.2.1 }\n" + policy("fragments drop", "block { from @office; to 10.0.0.1 }"))
     policy_shown = quiet.box.show()["current"]["policy"]
     result = quiet.box.apply(policy_shown, name="shown.policy")
+    # Another path, not a line of difference.
     assert result.stdout == (
-        "generation 2, was 1\n  ~ only where rules stand: their lines, or the name of the file\n")  # another path, not a line of difference
+        "generation 2, was 1\n  ~ only where rules stand: their lines, or the name of the file\n")
 
 
 def test_text(quiet):
