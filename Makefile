@@ -4,12 +4,15 @@
 BUILD := build
 PYTHON := /usr/bin/python3
 prefix := /usr/local
+# `su` without a dash keeps a PATH without the folders of ethtool, sysctl and bpftool.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 build: deps $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
 
-$(BUILD)/build.ninja:
-	@meson setup $(BUILD) --prefix=$(prefix) >/dev/null
+# Meson tells its errors on standard output too.
+$(BUILD)/build.ninja: | deps
+	@said=$$(meson setup $(BUILD) --prefix=$(prefix)) || { printf '%s\n' "$$said" | tail -n 20; exit 1; }
 
 deps:
 	@tools/deps
@@ -31,7 +34,7 @@ format:
 	@tools/style --fix
 
 lint: build
-	@tools/style
+	@tools/style $(BUILD)
 
 clean:
 	rm -rf $(BUILD) build-sanitize

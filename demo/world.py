@@ -5,6 +5,7 @@
                wire ── outside [box] inside ── server
       attacker ┘
 """
+import contextlib
 import json
 import os
 import shutil
@@ -58,7 +59,8 @@ class World(Lab):
         """A signal may come between the making of something and the note of it: look at what is really there."""
         for name in self.leftovers():
             for pid in sh("ip", "netns", "pids", name, check=False).stdout.split():
-                os.kill(int(pid), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(int(pid), signal.SIGKILL)
             sh("ip", "netns", "del", name, check=False)
         if os.path.isdir(self.pins):
             sh("find", self.pins, "-depth", "-delete", check=False)

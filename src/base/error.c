@@ -56,25 +56,39 @@ void error_hint(struct error *error, const char *format, ...)
 	va_end(arguments);
 }
 
-/* Text of the user's: control characters could make a terminal do things. */
-static void print_text(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		unsigned char c = *text;
-		bool is_control = (c < ' ' && c != '\t' && c != '\n') || c == 0x7f;
-
-		/* U+0080 to U+009F are control characters too. */
-		if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0) {
-			is_control = true;
-			text++;
-		}
-		fputc(is_control ? '?' : *text, out);
-	}
-}
-
 static bool is_continuation(char c)
 {
 	return ((unsigned char)c & 0xc0) == 0x80; /* UTF-8, of a character that began before */
+}
+
+/* Bytes of the UTF-8 character at `text`; 0 when that is none, or one of the control characters U+0080 to U+009F. */
+static size_t character_length(const char *text)
+{
+	unsigned char first = *text;
+	size_t length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+
+	if (first >= 0xf8 || (first >= 0x80 && first < 0xc2) || (first == 0xc2 && (unsigned char)text[1] < 0xa0))
+		return 0;
+	for (size_t i = 1; i < length; i++) {
+		if (!is_continuation(text[i]))
+			return 0;
+	}
+	return length;
+}
+
+/* Text of the user's: control characters could make a terminal do things, and half characters harm whoever reads on. */
+static void print_text(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t length = character_length(text);
+		bool is_control = ((unsigned char)*text < ' ' && *text != '\t' && *text != '\n') || *text == 0x7f;
+
+		if (is_control || !length)
+			fputc('?', out);
+		else
+			fwrite(text, 1, length, out);
+		text += length ? length : 1;
+	}
 }
 
 /* A pipe has been read already, and would make us wait. */

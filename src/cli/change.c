@@ -125,12 +125,18 @@ static void print_changed(struct shown *shown, char sign, const struct part *par
 	print_shown(shown, sign, part->line[at]);
 }
 
-/* The longest common subsequence of two definitions' lines: table[a][b] is its length from lines a and b on. */
+#define TABLE_MAX (1UL << 24) /* elements; a larger difference is printed without looking for what it has in common */
+
+/* The longest common subsequence of two definitions' lines: table[a][b] is its length from lines a and b on. NULL when
+ * the table would be too large. */
 static unsigned *common_lines(const struct part *old, const struct part *new)
 {
 	size_t width = new->count + 1;
-	unsigned *table = xcalloc((old->count + 1) * width, sizeof(*table));
+	unsigned *table;
 
+	if (old->count + 1 > TABLE_MAX / width)
+		return NULL;
+	table = xcalloc((old->count + 1) * width, sizeof(*table));
 	for (size_t a = old->count; a-- > 0;) {
 		for (size_t b = new->count; b-- > 0;) {
 			unsigned down = table[(a + 1) * width + b];
@@ -145,22 +151,47 @@ static unsigned *common_lines(const struct part *old, const struct part *new)
 	return table;
 }
 
+/* The same lines at the beginning, so that a small change of a long list needs a small table only. */
+static size_t common_head(const struct part *old, const struct part *new)
+{
+	size_t head = 0;
+
+	while (head < old->count && head < new->count && !strcmp(old->line[head], new->line[head]))
+		head++;
+	return head;
+}
+
+/* And at the end, behind the head. */
+static size_t common_tail(const struct part *old, const struct part *new, size_t head)
+{
+	size_t tail = 0;
+
+	while (tail < old->count - head && tail < new->count - head &&
+	       !strcmp(old->line[old->count - tail - 1], new->line[new->count - tail - 1]))
+		tail++;
+	return tail;
+}
+
 static void print_difference(const struct part *old, const struct part *new)
 {
-	CLEANUP_FREE unsigned *table = common_lines(old, new);
-	size_t width = new->count + 1;
+	size_t head = common_head(old, new);
+	size_t tail = common_tail(old, new, head);
+	struct part from = { .line = old->line + head, .count = old->count - head - tail };
+	struct part to = { .line = new->line + head, .count = new->count - head - tail };
+	CLEANUP_FREE unsigned *table = common_lines(&from, &to);
+	size_t width = to.count + 1;
 	struct shown shown = { 0 };
 	size_t a = 0, b = 0;
 
-	while (a < old->count || b < new->count) {
-		if (a < old->count && b < new->count && !strcmp(old->line[a], new->line[b])) {
+	while (a < from.count || b < to.count) {
+		if (a < from.count && b < to.count && !strcmp(from.line[a], to.line[b])) {
 			a++;
 			b++;
-		} else if (a < old->count &&
-			   (b == new->count || table[(a + 1) * width + b] >= table[a * width + b + 1])) {
-			print_changed(&shown, '-', old, a++);
+		} else if (a < from.count &&
+			   (b == to.count || !table || table[(a + 1) * width + b] >= table[a * width + b + 1])) {
+			print_changed(&shown, '-', old, head + a++);
 		} else {
-			print_changed(&shown, '+', new, b++);
+			print_changed(&shown, '+', new, head + b++);
 		}
 	}
 }

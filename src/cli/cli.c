@@ -30,6 +30,12 @@ void cli_warn(const struct policy *policy)
 	}
 }
 
+void cli_print_line(const json_t *object)
+{
+	json_dumpf(object, stdout, JSON_COMPACT);
+	putchar('\n');
+}
+
 int cli_failed(const struct error *error)
 {
 	fflush(stdout);

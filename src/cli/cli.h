@@ -3,6 +3,7 @@
 #ifndef SLUICE_CLI_CLI_H
 #define SLUICE_CLI_CLI_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -28,6 +29,9 @@ int cli_stats(int argc, char **argv);
 
 /* "prefix" or "prefixes". */
 const char *cli_prefixes(size_t count);
+
+/* One JSON object, one line, on stdout. */
+void cli_print_line(const json_t *object);
 
 /* Warns on stderr of sets that are empty (a list that failed to arrive, mostly) and of sets that nothing uses. */
 void cli_warn(const struct policy *policy);

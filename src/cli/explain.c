@@ -53,13 +53,11 @@ static int read_frame(char **words, size_t count, struct frame *frame, struct er
 	int err;
 
 	if (is_path || !access(words[0], R_OK)) {
-		char *rest = NULL;
-		unsigned long number = count > 1 ? strtoul(words[1], &rest, 10) : 1;
+		unsigned long number = count > 1 ? strtoul(words[1], NULL, 10) : 1;
 
 		if (count > 2)
 			return error_set(error, EINVAL, "a capture takes one packet number, not \"%s\" too", words[2]);
-
-		if (number < 1 || (rest && *rest))
+		if (number < 1 || (count > 1 && words[1][strspn(words[1], "0123456789")]))
 			return error_set(error, EINVAL, "\"%s\" is no packet number: they count from 1", words[1]);
 		return read_captured(words[0], number, frame, error);
 	}
@@ -76,7 +74,9 @@ static int open_subject(const char *name, const char *interface, struct subject 
 
 	if (is_file || strchr(name, '/'))
 		return subject_open_policy(name, interface, subject, error);
-	if (!interface && if_nametoindex(name))
+	if (interface && if_nametoindex(name))
+		return error_set(error, EINVAL, "--interface goes with a policy file; %s is an interface itself", name);
+	if (if_nametoindex(name))
 		return subject_open_interface(name, subject, error);
 	error_set(error, ENOENT, "%s is neither a policy file nor an interface here", name);
 	return -ENOENT;
@@ -162,8 +162,7 @@ int cli_explain(int argc, char **argv)
 		json = subject_judge(&subject, frame.bytes, frame.size, frame.wire_length, &record, &error);
 		if (json && line) {
 			json_object_set_new(json, "packet", json_integer(frame.number));
-			json_dumpf(json, stdout, JSON_COMPACT);
-			putchar('\n');
+			cli_print_line(json);
 		} else if (json) {
 			print_explanation(&subject, &record, json, &frame);
 		}

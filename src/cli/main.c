@@ -98,19 +98,22 @@ static int enter_netns(const char *name)
 int main(int argc, char **argv)
 {
 	const struct verb *verb;
-	int option;
+	int option, status;
 
 	if (argc > 1 && is_help(argv[1])) {
 		print_help(stdout);
 		return STATUS_DONE;
 	}
 	/* The '+' stops at the verb: what follows is the verb's own. */
-	while ((option = getopt(argc, argv, "+n:V")) != -1) {
+	while ((option = getopt(argc, argv, "+hn:V")) != -1) {
 		switch (option) {
 		case 'n':
 			if (enter_netns(optarg))
 				return STATUS_FAILED;
 			break;
+		case 'h':
+			print_help(stdout);
+			return STATUS_DONE;
 		case 'V':
 			printf("sluice %s\n", SLUICE_VERSION);
 			return STATUS_DONE;
@@ -134,5 +137,10 @@ int main(int argc, char **argv)
 		return STATUS_DONE;
 	}
 	optind = 0; /* getopt starts afresh */
-	return verb->run(argc, argv);
+	status = verb->run(argc, argv);
+	if ((fflush(stdout) || ferror(stdout)) && status == STATUS_DONE) {
+		fprintf(stderr, "sluice: cannot write all of the output\n");
+		status = STATUS_FAILED;
+	}
+	return status;
 }

@@ -105,8 +105,7 @@ static int replay(struct subject *subject, struct capture *capture, bool lines, 
 		add(&summary, &packet, &record, json);
 		if (lines) {
 			json_object_set_new(json, "packet", json_integer(summary.packets));
-			json_dumpf(json, stdout, JSON_COMPACT);
-			putchar('\n');
+			cli_print_line(json);
 		}
 		json_decref(json);
 		show_progress(capture, false);

@@ -156,8 +156,7 @@ static int watch(const char *only, bool lines, double interval)
 		double time = now();
 
 		if (lines) {
-			json_dumpf(stats, stdout, JSON_COMPACT);
-			putchar('\n');
+			cli_print_line(stats);
 		} else {
 			if (isatty(STDOUT_FILENO))
 				printf("\033[H\033[J");
@@ -169,6 +168,10 @@ static int watch(const char *only, bool lines, double interval)
 		json_decref(earlier);
 		earlier = stats;
 		then = time;
+		if (ferror(stdout)) {
+			json_decref(earlier);
+			return STATUS_DONE; /* main says that the output was lost */
+		}
 		usleep(interval * 1e6);
 	}
 	json_decref(earlier);
@@ -213,8 +216,7 @@ int cli_stats(int argc, char **argv)
 	if (!stats)
 		return cli_failed(&error);
 	if (lines) {
-		json_dumpf(stats, stdout, JSON_COMPACT);
-		putchar('\n');
+		cli_print_line(stats);
 	} else {
 		print_tables(stats, NULL, 0);
 	}

@@ -18,8 +18,8 @@ struct hello_options {
 };
 
 /* Walks through all steps and prints them on standard output. Nothing stays attached, loaded, pinned or written,
- * whatever happens; SIGINT, SIGTERM and SIGHUP end the walk early. Returns 0, or a negative errno with `error` set:
- * -EINTR after a signal. */
+ * whatever happens; SIGINT, SIGTERM, SIGQUIT and SIGHUP end the walk early. Returns 0, or a negative errno with `error`
+ * set: -EINTR after a signal. */
 int hello_walk(const struct hello_options *options, struct error *error);
 
 #endif

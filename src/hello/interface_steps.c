@@ -6,6 +6,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -85,11 +86,17 @@ static void read_address(const char *interface, char *text, size_t size, bool *i
 	if (getifaddrs(&addresses))
 		return;
 	for (const struct ifaddrs *address = addresses; address; address = address->ifa_next) {
+		const struct sockaddr_in6 *in6 = (const void *)address->ifa_addr;
+
 		if (strcmp(address->ifa_name, interface))
 			continue;
 		*is_up = address->ifa_flags & IFF_UP;
-		if (!*text && address->ifa_addr && address->ifa_addr->sa_family == AF_INET)
+		if (*text || !in6)
+			continue;
+		if (in6->sin6_family == AF_INET)
 			getnameinfo(address->ifa_addr, sizeof(struct sockaddr_in), text, size, NULL, 0, NI_NUMERICHOST);
+		else if (in6->sin6_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+			getnameinfo(address->ifa_addr, sizeof(*in6), text, size, NULL, 0, NI_NUMERICHOST);
 	}
 	freeifaddrs(addresses);
 }

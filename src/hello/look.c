@@ -51,7 +51,7 @@ bool look_into(const struct session *session, const char *const *argv, char **ou
 	*output = NULL;
 	err = find_and_run(session, argv, output, status);
 	if (err == -ENOENT)
-		screen_say("(%s is not installed here; what Sluice reads itself:)", argv[0]);
+		screen_say("(%s is not in PATH here; what Sluice reads itself:)", argv[0]);
 	else if (err && err != -EINTR)
 		screen_say("(%s did not run: %s; what Sluice reads itself:)", argv[0], strerror(-err));
 	return !err || err == -EINTR;

@@ -18,6 +18,7 @@ static const struct {
 } signals[] = {
 	{ SIGINT, "SIGINT" },
 	{ SIGTERM, "SIGTERM" },
+	{ SIGQUIT, "SIGQUIT" },
 	{ SIGHUP, "SIGHUP" },
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waiting. From wait_start on, SIGINT, SIGTERM and SIGHUP end every wait and nothing else: what is done between two
- * waits is done whole, and cleaning up cannot be cut off.
+ * Waiting. From wait_start on, SIGINT, SIGTERM, SIGQUIT and SIGHUP end every wait and nothing else: what is done
+ * between two waits is done whole, and cleaning up cannot be cut off.
  */
 #ifndef SLUICE_HELLO_WAIT_H
 #define SLUICE_HELLO_WAIT_H

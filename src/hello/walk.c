@@ -103,7 +103,8 @@ static int walk(struct session *session, struct error *error)
 			return error_set(error, EINTR, "ended by %s; everything is detached, unloaded and removed",
 					 wait_signal());
 		if (err)
-			return error_set(error, -err, "nobody reads the output any more");
+			return error_set(error, -err,
+					 "cannot write the output (nobody reads it any more, or the disk is full)");
 	}
 	return 0;
 }

@@ -2,8 +2,6 @@
 #include "packet/reason.h"
 
 #include <stddef.h>
-#include <string.h>
-
 static const struct {
 	const char *stage;
 	const char *name;
@@ -27,12 +25,4 @@ const char *reason_stage(unsigned reason)
 const char *reason_explanation(unsigned reason)
 {
 	return reason < REASON_LIMIT ? reasons[reason].explanation : NULL;
-}
-
-unsigned reason_from_name(const char *name)
-{
-	for (unsigned i = 0; i < REASON_LIMIT; i++)
-		if (reasons[i].name && strcmp(reasons[i].name, name) == 0)
-			return i;
-	return REASON_NONE;
 }

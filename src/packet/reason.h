@@ -10,7 +10,4 @@ const char *reason_name(unsigned reason);
 const char *reason_stage(unsigned reason);
 const char *reason_explanation(unsigned reason);
 
-/* REASON_NONE when no reason has that name. */
-unsigned reason_from_name(const char *name);
-
 #endif

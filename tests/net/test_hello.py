@@ -63,7 +63,7 @@ def test_says_everything_itself_where_no_tool_is_installed(link):
     program = re.search(r"id (\d+)  type xdp  name hello  tag [0-9a-f]{16}  xlated \d+ bytes", text[4])[1]
 
     for name in ("file", "llvm-objdump", "bpftool", "ip"):
-        assert f"({name} is not installed here; what Sluice reads itself:)" in result.stdout
+        assert f"({name} is not in PATH here; what Sluice reads itself:)" in result.stdout
     assert "machine 247 (BPF)" in text[1] and re.search(r"xdp +\d+ bytes", text[1])
     assert "r3 = atomic_fetch_add((u64 *)(r1 + 0), r3)" in text[2]
     assert "call 6\n" in text[2]

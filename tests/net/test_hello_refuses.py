@@ -126,7 +126,7 @@ def test_no_place_for_pins(link):
     link.pins.rmdir()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
 @pytest.mark.parametrize("step", [1, 3, 8, 11])
 def test_a_signal_undoes_everything(link, number, step):
     with Walk(link) as walk:
@@ -155,7 +155,7 @@ def test_a_signal_ends_a_tool_that_hangs(link):
 
 def test_nobody_reads_the_output(link):
     result = link.hello("--seconds", "1", prefix=("sh", "-c", '"$0" "$@" | head -1; exit 0'))
-    assert "nobody reads the output any more" in result.stderr
+    assert "cannot write the output" in result.stderr
 
 
 def test_killed_hello_attaches_nothing_and_the_next_one_cleans_up(link):

@@ -135,3 +135,32 @@ def test_policy_name_that_no_json_can_hold_is_refused(quiet):
         out.write(policy(BLOCK))
     result = subprocess.run([SLUICE, "check", path], capture_output=True, timeout=10)
     assert (result.returncode, result.stderr) == (1, b"sluice: the name of the policy file is not UTF-8\n")
+
+
+def test_small_change_of_a_long_list_is_a_small_difference(quiet):
+    prefixes = [f"10.{i // 256}.{i % 256}.0/24" for i in range(20000)]
+    quiet.box.apply("set long { " + ", ".join(prefixes) + " }\n" + policy("block { from @long }"))
+    command = ["sh", "-c", 'ulimit -v 1000000; exec "$@"', "sh", SLUICE, "-n", quiet.box.netns, "apply",
+               quiet.lab.file("test.policy", "set long { " + ", ".join(prefixes[:9000] + prefixes[9001:]) + " }\n" +
+                              policy("block { from @long }"))]
+    result = sh(*command, env=quiet.lab.environment)
+    assert result.stdout.startswith("generation 2, was 1\n")
+    assert len(result.stdout.splitlines()) < 10
+
+
+def test_lost_output_is_no_success(quiet):
+    quiet.box.apply(policy(BLOCK))
+    for verb in (["show"], ["show", "-j"], ["stats"], ["stats", "-j"], ["stats", "--watch", "0.1"]):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([SLUICE, "-n", quiet.box.netns, *verb], env=quiet.lab.environment, stdout=full,
+                                    stderr=subprocess.PIPE, text=True, timeout=10)
+        assert (result.returncode, result.stderr) == (1, "sluice: cannot write all of the output\n"), verb
+
+
+def test_names_in_a_policy_are_utf8(quiet):
+    path = os.path.join(quiet.lab.folder.name, "latin.policy")
+    with open(path, "wb") as out:
+        out.write(b'# caf\xe9\nset x file "caf\xe9.txt"\ninterface a { }\n')
+    result = sh(SLUICE, "check", path, check=False)
+    assert result.returncode == 1 and result.stderr.startswith(f"{path}:2:"), result.stderr
+    assert "UTF-8" in result.stderr

@@ -57,7 +57,7 @@ static void ethertype_names_read_back_and_are_no_protocols(void **state)
 	assert_string_equal(ethertype_name(0x1234, text), "0x1234");
 }
 
-static void reasons_are_found_by_number_and_name(void **state)
+static void reasons_are_found_by_number(void **state)
 {
 	assert_string_equal(reason_name(REASON_MALFORMED_IPV4), "malformed-ipv4");
 	assert_string_equal(reason_stage(REASON_BLOCK_SOURCE), "block");
@@ -65,10 +65,7 @@ static void reasons_are_found_by_number_and_name(void **state)
 	assert_null(reason_name(REASON_NONE));
 	assert_null(reason_stage(REASON_LIMIT));
 	assert_null(reason_explanation(REASON_LIMIT - 1));
-	assert_int_equal(reason_from_name("nothing"), REASON_NONE);
-#define X(number, symbol, stage, name, explanation) \
-	assert_int_equal(reason_from_name(name), number); \
-	assert_string_equal(reason_name(number), name);
+#define X(number, symbol, stage, name, explanation) assert_string_equal(reason_name(number), name);
 	SLUICE_REASONS(X)
 #undef X
 }
@@ -150,7 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(protocol_names_read_back),
 		cmocka_unit_test(ethertype_names_read_back_and_are_no_protocols),
-		cmocka_unit_test(reasons_are_found_by_number_and_name),
+		cmocka_unit_test(reasons_are_found_by_number),
 		cmocka_unit_test(json_has_what_the_packet_has),
 		cmocka_unit_test(json_leaves_out_what_the_packet_lacks),
 		cmocka_unit_test(text_of_what_could_not_be_read_says_so),
