@@ -9,7 +9,6 @@ import concurrent.futures
 import json
 import os
 import re
-import shutil
 import struct
 import subprocess
 
@@ -235,7 +234,6 @@ def explain(line, tshark, sluice, frame, length):
     return found
 
 
-@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
 def test_sluice_reads_what_tshark_reads(replayed, tmp_path):
     places, frames, lines = [], [], []
     for path, name in zip(PATHS, IDS):
