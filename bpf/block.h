@@ -9,10 +9,10 @@
 #include "packet.h"
 #include "prefixes.h"
 
-PREFIX_TABLE(block_source4, struct prefix_key4);
-PREFIX_TABLE(block_source6, struct prefix_key6);
-PREFIX_TABLE(block_dest4, struct prefix_key4);
-PREFIX_TABLE(block_dest6, struct prefix_key6);
+PREFIX_TABLE(block_source4);
+PREFIX_TABLE(block_source6);
+PREFIX_TABLE(block_dest4);
+PREFIX_TABLE(block_dest6);
 
 static __always_inline enum verdict stage_block(struct xdp_md *ctx, struct packet *pkt)
 {
@@ -22,10 +22,10 @@ static __always_inline enum verdict stage_block(struct xdp_md *ctx, struct packe
 	if (!(pkt->has & HAS_ADDRESSES))
 		return NEXT;
 
-	if (config.block_source4 && pkt->version == 4)
-		source = prefixes_lookup4(&block_source4, &pkt->source);
-	if (config.block_source6 && pkt->version == 6)
-		source = prefixes_lookup6(&block_source6, &pkt->source);
+	if (config.block_source4.end && pkt->version == 4)
+		source = prefixes_lookup4(&block_source4, &config.block_source4, &pkt->source);
+	if (config.block_source6.end && pkt->version == 6)
+		source = prefixes_lookup6(&block_source6, &config.block_source6, &pkt->source);
 	if (source == PREFIX_EXCEPT)
 		return NEXT;
 	if (source != PREFIX_NONE) {
@@ -33,10 +33,10 @@ static __always_inline enum verdict stage_block(struct xdp_md *ctx, struct packe
 		return decide(pkt, VERDICT_DROP, REASON_BLOCK_SOURCE);
 	}
 
-	if (config.block_destination4 && pkt->version == 4)
-		destination = prefixes_lookup4(&block_dest4, &pkt->destination);
-	if (config.block_destination6 && pkt->version == 6)
-		destination = prefixes_lookup6(&block_dest6, &pkt->destination);
+	if (config.block_dest4.end && pkt->version == 4)
+		destination = prefixes_lookup4(&block_dest4, &config.block_dest4, &pkt->destination);
+	if (config.block_dest6.end && pkt->version == 6)
+		destination = prefixes_lookup6(&block_dest6, &config.block_dest6, &pkt->destination);
 	if (destination == PREFIX_EXCEPT || destination == PREFIX_NONE)
 		return NEXT;
 	pkt->rule = destination;

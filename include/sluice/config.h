@@ -8,18 +8,17 @@
 
 #include <linux/types.h>
 
+#include "sluice/prefix.h"
+
 struct config {
 	__u32 default_verdict; /* enum verdict: PASS or DROP */
 	__u8 malformed_pass;   /* 1: go on with what could be parsed; 0: drop */
 	__u8 fragments_drop;
-	__u8 record;	    /* 1: write struct record for each packet; replay and explain only */
-	__u8 block_source4; /* 1: the table is there and has entries */
-	__u8 block_source6;
-	__u8 block_destination4;
-	__u8 block_destination6;
+	__u8 record; /* 1: write struct record for each packet; replay and explain only */
 	__u8 reserved;
+	struct prefix_layout block_source4, block_source6, block_dest4, block_dest6;
 };
 
-_Static_assert(sizeof(struct config) == 12, "no hidden padding: it is compared and hashed as bytes");
+_Static_assert(sizeof(struct config) == 72, "no hidden padding: it is compared and hashed as bytes");
 
 #endif

@@ -90,8 +90,8 @@ static void print_stages(const struct config *config, const struct record *recor
 		bool used;
 	} stages[] = {
 		{ "parse", true },
-		{ "block", config->block_source4 || config->block_source6 || config->block_destination4 ||
-				   config->block_destination6 },
+		{ "block", config->block_source4.end || config->block_source6.end || config->block_dest4.end ||
+				   config->block_dest6.end },
 		{ "fragments", config->fragments_drop },
 		{ "default", true },
 	};

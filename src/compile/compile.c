@@ -96,8 +96,24 @@ static void compile_block(struct compiled *out, const struct block *block)
 	drop_idle_tables(out);
 }
 
+static int build_images(struct compiled *out, struct error *error)
+{
+	for (int t = 0; t < TABLE_COUNT; t++) {
+		bool v4 = t == TABLE_BLOCK_SOURCE4 || t == TABLE_BLOCK_DEST4;
+		int err = (v4 ? image_build4 : image_build6)(&out->tables[t], &out->images[t]);
+
+		if (err)
+			return error_at(error, out->interface->block.where,
+					"interface \"%s\": %zu prefixes are more than a table can hold",
+					out->interface->name, out->tables[t].count);
+	}
+	return 0;
+}
+
 int compile(const struct interface *interface, struct compiled *out, struct error *error)
 {
+	int err;
+
 	*out = (struct compiled){ .interface = interface };
 	compile_block(out, &interface->block);
 	if (out->rule_count > RULES_MAX) {
@@ -106,14 +122,17 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 		error_hint(error, "put the prefixes into a set: a set of any size is one rule");
 		return -EINVAL;
 	}
+	err = build_images(out, error);
+	if (err)
+		return err;
 	out->config = (struct config){
 		.default_verdict = interface->default_verdict,
 		.malformed_pass = interface->malformed == VERDICT_PASS,
 		.fragments_drop = interface->fragments == VERDICT_DROP,
-		.block_source4 = out->tables[TABLE_BLOCK_SOURCE4].count > 0,
-		.block_source6 = out->tables[TABLE_BLOCK_SOURCE6].count > 0,
-		.block_destination4 = out->tables[TABLE_BLOCK_DEST4].count > 0,
-		.block_destination6 = out->tables[TABLE_BLOCK_DEST6].count > 0,
+		.block_source4 = out->images[TABLE_BLOCK_SOURCE4].layout,
+		.block_source6 = out->images[TABLE_BLOCK_SOURCE6].layout,
+		.block_dest4 = out->images[TABLE_BLOCK_DEST4].layout,
+		.block_dest6 = out->images[TABLE_BLOCK_DEST6].layout,
 	};
 	return 0;
 }
@@ -123,7 +142,9 @@ void compiled_free(struct compiled *compiled)
 	for (size_t i = 0; i < compiled->rule_count; i++)
 		free(compiled->rules[i].text);
 	free(compiled->rules);
-	for (int t = 0; t < TABLE_COUNT; t++)
+	for (int t = 0; t < TABLE_COUNT; t++) {
 		prefix_table_free(&compiled->tables[t]);
+		image_free(&compiled->images[t]);
+	}
 	*compiled = (struct compiled){ 0 };
 }

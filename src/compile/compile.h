@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "compile/image.h"
 #include "policy/policy.h"
 #include "sluice/config.h"
 #include "sluice/prefix.h"
@@ -44,6 +45,7 @@ struct compiled {
 	const struct interface *interface;
 	struct config config;
 	struct prefix_table tables[TABLE_COUNT];
+	struct image images[TABLE_COUNT]; /* of the tables */
 	struct rule *rules;
 	size_t rule_count, rule_capacity;
 };
@@ -51,8 +53,8 @@ struct compiled {
 /* Name of the map, as in bpf/block.h. */
 const char *table_name(enum table table);
 
-/* The policy has to stay while the result is used. Returns 0, or -EINVAL with `error` set (more rules than
- * RULES_MAX). Free with compiled_free, also after an error. */
+/* The policy has to stay while the result is used. Returns 0, -EINVAL with `error` set (more rules than RULES_MAX),
+ * or -E2BIG with `error` set (more prefixes than a table can hold). Free with compiled_free, also after an error. */
 int compile(const struct interface *interface, struct compiled *out, struct error *error);
 void compiled_free(struct compiled *compiled);
 

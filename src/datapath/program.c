@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -14,7 +15,6 @@
 #include "sluice.skel.h"
 #include "sluice/counter.h"
 
-#define BATCH 4096	    /* entries handed over in one system call */
 #define KERNEL_ENOTSUPP 524 /* include/linux/errno.h of the kernel; the C library has no name for it */
 
 static int refused(struct error *error, int err, const char *what)
@@ -62,41 +62,34 @@ static int reuse(struct bpf_map *map, int fd, struct error *error)
 	return err ? refused(error, err, "cannot reuse a map") : 0;
 }
 
-/* One key in a batch of them: the two families' keys differ in size. */
-static void write_key(void *keys, size_t index, const struct prefix *prefix)
+/* Rules count in slots of the interface's choosing; the dictionary is the one place that says which. */
+static void write_slots(uint32_t *dictionary, size_t count, const uint32_t *slots)
 {
-	struct prefix_key4 *key4 = (struct prefix_key4 *)keys + index;
-	struct prefix_key6 *key6 = (struct prefix_key6 *)keys + index;
-
-	if (prefix->version == 4) {
-		key4->length = prefix->length;
-		memcpy(key4->address, prefix->address, sizeof(key4->address));
-	} else {
-		key6->length = prefix->length;
-		memcpy(key6->address, prefix->address, sizeof(key6->address));
+	for (size_t i = 0; i < count && slots; i++) {
+		if (dictionary[i] < PREFIX_EXCEPT)
+			dictionary[i] = slots[dictionary[i]];
 	}
 }
 
-static int fill_table(int fd, const struct prefix_table *table, const uint32_t *slots, struct error *error)
+/* Writes the image where the program reads it, and reads it back: a table that is not what was compiled is no table. */
+static int fill_table(int fd, const struct image *image, const uint32_t *slots, struct error *error)
 {
-	CLEANUP_FREE void *keys = xcalloc(BATCH, sizeof(struct prefix_key6));
-	CLEANUP_FREE uint32_t *values = xcalloc(BATCH, sizeof(*values));
+	CLEANUP_FREE uint32_t *dictionary = xcalloc(image->values, sizeof(*dictionary));
+	size_t size = image->count * sizeof(*image->words);
+	__u64 *words = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	size_t values = image->values * sizeof(*dictionary);
+	bool is_same;
 
-	for (size_t done = 0; done < table->count;) {
-		uint32_t count = table->count - done < BATCH ? table->count - done : BATCH;
-
-		for (uint32_t i = 0; i < count; i++) {
-			const struct entry *entry = &table->entries[done + i];
-			bool is_rule = entry->value < PREFIX_EXCEPT;
-
-			write_key(keys, i, &entry->prefix);
-			values[i] = is_rule && slots ? slots[entry->value] : entry->value;
-		}
-		if (bpf_map_update_batch(fd, keys, values, &count, NULL))
-			return refused(error, -errno, "cannot fill a prefix table");
-		done += count;
-	}
-	return 0;
+	if (words == MAP_FAILED)
+		return refused(error, -errno, "cannot fill a prefix table");
+	memcpy(dictionary, image_dictionary(image), values);
+	write_slots(dictionary, image->values, slots);
+	memcpy(words, image->words, size);
+	memcpy(words + image->layout.dictionary, dictionary, values);
+	is_same = !memcmp(words, image->words, image->layout.dictionary * sizeof(*words)) &&
+		  !memcmp(words + image->layout.dictionary, dictionary, values);
+	munmap(words, size);
+	return is_same ? 0 : error_set(error, EIO, "a prefix table reads back other than it was written");
 }
 
 /* A program for a network card's own processor is loaded for that card, and so are its maps. */
@@ -116,11 +109,11 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 		set_offload(out->skeleton, how->offload);
 	for (int t = 0; t < TABLE_COUNT && !err; t++) {
 		struct bpf_map *map = table_map(out->skeleton, t);
-		size_t count = compiled->tables[t].count;
+		size_t count = compiled->images[t].count;
 
 		err = bpf_map__set_autocreate(map, count > 0);
 		if (!err && count)
-			err = bpf_map__set_max_entries(map, count);
+			err = bpf_map__set_value_size(map, count * sizeof(uint64_t));
 	}
 	if (!err)
 		err = reuse(out->skeleton->maps.counters, how->counters, error);
@@ -129,8 +122,8 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 	if (!err)
 		err = load_skeleton(out, error);
 	for (int t = 0; t < TABLE_COUNT && !err; t++) {
-		if (compiled->tables[t].count)
-			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->tables[t], how->slots,
+		if (compiled->images[t].count)
+			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->images[t], how->slots,
 					 error);
 	}
 	return err;

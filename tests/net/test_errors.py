@@ -347,7 +347,7 @@ REFUSALS = {
     "counters": ("/state/eth0/counters", "EIO", "sluice: cannot open NETNS/state/eth0/counters: Input/output error\n"),
     "program": ("prog_type=BPF_PROG_TYPE_XDP", "E2BIG",
                 "sluice: the kernel refused the program: Argument list too long\n"),
-    "table": ("BPF_MAP_UPDATE_BATCH", "ENOSPC", "sluice: cannot fill a prefix table: No space left on device\n"),
+    "table": ("MAP_SHARED, ", "ENOMEM", "sluice: cannot fill a prefix table: Cannot allocate memory\n"),
     "new folder": ('/generations/new"', "ENOSPC",
                    "sluice: cannot make NETNS/generations/new/interfaces: No space left on device\n"),
     "new program pin": ("/generations/new/interfaces/eth0", "ENOSPC",
@@ -373,7 +373,7 @@ def test_refusal_of_the_kernel_is_passed_on(quiet, what):
         return sh("strace", "-s", "200", "-o", log, *options, SLUICE, "-n", quiet.box.netns, "apply", second,
                   env=quiet.lab.environment, check=False)
 
-    assert traced("-e", "trace=bpf,mkdir,flock").returncode == 0
+    assert traced("-e", "trace=bpf,mkdir,flock,mmap").returncode == 0
     with open(log) as file:
         lines = file.read().splitlines()
     quiet.box.sluice("down")
@@ -383,7 +383,7 @@ def test_refusal_of_the_kernel_is_passed_on(quiet, what):
     call = lines[at].split("(")[0]
     nth = sum(line.startswith(call + "(") for line in lines[:at + 1])
     again = nth + (what == "program")  # libbpf asks a second time, for the verifier's log
-    result = traced("-e", "trace=bpf,mkdir,flock", "-e", f"inject={call}:error={error}:when={nth}..{again}")
+    result = traced("-e", "trace=bpf,mkdir,flock,mmap", "-e", f"inject={call}:error={error}:when={nth}..{again}")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == message.replace("ROOT", quiet.lab.pins).replace("NETNS", netns)
     assert (quiet.box.show(), quiet.box.stats(), quiet.lab.pinned()) == before

@@ -205,10 +205,10 @@ static void block_becomes_tables_and_rules(void **state)
 	assert_int_equal(compiled.config.malformed_pass, 1);
 	assert_int_equal(compiled.config.fragments_drop, 1);
 	assert_int_equal(compiled.config.record, 0);
-	assert_int_equal(compiled.config.block_source4, 1);
-	assert_int_equal(compiled.config.block_source6, 1);
-	assert_int_equal(compiled.config.block_destination4, 1);
-	assert_int_equal(compiled.config.block_destination6, 0); /* nothing blocks by IPv6 destination */
+	assert_true(compiled.config.block_source4.end);
+	assert_true(compiled.config.block_source6.end);
+	assert_true(compiled.config.block_dest4.end);
+	assert_false(compiled.config.block_dest6.end); /* nothing blocks by IPv6 destination */
 	assert_int_equal(look_up_text(&compiled.tables[TABLE_BLOCK_SOURCE4], "11.2.3.4"), 1);
 	assert_int_equal(look_up_text(&compiled.tables[TABLE_BLOCK_SOURCE4], "192.0.2.9"), PREFIX_EXCEPT);
 	assert_int_equal(look_up_text(&compiled.tables[TABLE_BLOCK_SOURCE6], "2001:db8:1::9"), 1);
@@ -226,7 +226,7 @@ static void exceptions_alone_cost_no_table(void **state)
 	assert_int_equal(compile(&policy->interfaces[0], &compiled, &error), 0);
 	for (int t = 0; t < TABLE_COUNT; t++)
 		assert_int_equal(compiled.tables[t].count, 0);
-	assert_int_equal(compiled.config.block_source4, 0);
+	assert_false(compiled.config.block_source4.end);
 	compiled_free(&compiled);
 	policy_free(policy);
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The distinct values of a prefix table, numbered, so that its image can say each in 16 bits. */
+#ifndef SLUICE_COMPILE_DICTIONARY_H
+#define SLUICE_COMPILE_DICTIONARY_H
+
+#include "compile/compile.h"
+#include "compile/image.h"
+#include "sluice/counter.h"
+
+struct dictionary {
+	uint32_t values[RULES_MAX + 2];	 /* by number; 0 is PREFIX_NONE */
+	uint16_t numbers[RULES_MAX + 1]; /* by rule, PREFIX_EXCEPT last; 0: not in use */
+	size_t count;
+};
+
+/* Numbers the values of a settled table. */
+void dictionary_fill(struct dictionary *dictionary, const struct prefix_table *table);
+
+uint16_t dictionary_number(const struct dictionary *dictionary, uint32_t value);
+
+/* With a single value an image needs no numbers. */
+bool dictionary_is_single(const struct dictionary *dictionary);
+
+/* Makes the image of `words`, which it takes over: the first `count` are written. Appends the dictionary, and sets all
+ * of the layout but `values` and `lengths`. */
+void image_finish(__u64 *words, size_t count, const struct dictionary *dictionary, struct image *out);
+
+#endif
