@@ -262,6 +262,10 @@ void change_print(const struct change *change)
 		print_all(after);
 		return;
 	}
+	if (!after->generation) {
+		printf("nothing runs, was generation %u\n", before->generation);
+		return;
+	}
 	printf("generation %u, was %u\n", after->generation, before->generation);
 	another_program = strcmp(before->object, after->object) != 0;
 	another_text = strcmp(before->policy, after->policy) != 0;
@@ -273,4 +277,26 @@ void change_print(const struct change *change)
 	print_policy(before->policy, after->policy);
 	if (!print_sets(before, after) && !another_program && !another_text && !change->attached)
 		printf("  ~ only where rules stand: their lines, or the name of the file\n");
+}
+
+void settled_print(const struct settled *settled)
+{
+	char runs[32] = "nothing runs";
+
+	if (settled->runs)
+		snprintf(runs, sizeof(runs), "generation %u runs", settled->runs);
+	switch (settled->how) {
+	case SETTLED_NOTHING:
+		return;
+	case SETTLED_FINISHED:
+		fprintf(stderr, "sluice: a change that was cut off was finished: %s\n", runs);
+		return;
+	case SETTLED_TAKEN_BACK:
+		fprintf(stderr, "sluice: a change that was cut off was taken back: %s\n", runs);
+		return;
+	case SETTLED_NOT_CONFIRMED:
+		fprintf(stderr, "sluice: generation %u was not confirmed in time: %s again\n", settled->generation,
+			runs);
+		return;
+	}
 }

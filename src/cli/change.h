@@ -8,4 +8,8 @@
 /* A line on the generations, then the policy's lines that went ("-") and came ("+"), then sets whose file changed. */
 void change_print(const struct change *change);
 
+/* On stderr, one line: what was found of a change that was cut off, or that was not confirmed; nothing if nothing was.
+ */
+void settled_print(const struct settled *settled);
+
 #endif

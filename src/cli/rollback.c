@@ -6,12 +6,16 @@
 
 int cli_rollback(int argc, char **argv)
 {
+	struct settled settled;
 	struct change change;
 	struct error error;
+	int err;
 
 	if (getopt(argc, argv, "") != -1 || argc != optind)
 		return cli_usage(argv[0]);
-	if (generation_rollback(&change, &error))
+	err = generation_rollback(&settled, &change, &error);
+	settled_print(&settled);
+	if (err)
 		return cli_failed(&error);
 	change_print(&change);
 	change_free(&change);

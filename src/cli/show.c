@@ -29,6 +29,8 @@ static json_t *attachment_json(const struct running *running, const struct attac
 				 (int)attachment->generation);
 	struct inspection inspection;
 
+	if (attachment->gate)
+		json_object_set_new(json, "gate", json_integer(attachment->gate->program_id));
 	if (interface)
 		json_object_set_new(json, "mode", json_string(mode_name(interface->mode)));
 	if (inspect_program(attachment->program_id, &inspection))
@@ -55,6 +57,21 @@ static json_t *generation_json(const struct generation *generation)
 			 "sets", sets, "policy", generation->description.policy);
 }
 
+/* What becomes of a change that is not settled: "left" seconds, rounded up, and the generation that then "runs". */
+static json_t *change_json(const struct running *running)
+{
+	const struct gates *gates = &running->gates;
+	const struct generation *const *behind = running->behind;
+	json_t *json = json_pack("{s:b}", "waits", running->waiting);
+
+	if (behind[GATE_NEW])
+		json_object_set_new(json, "generation", json_integer(behind[GATE_NEW]->number));
+	if (gates->deadline != GATE_OPEN && gates->deadline != GATE_CLOSED)
+		json_object_set_new(json, "seconds_left", json_integer((gates->left + 999999999) / 1000000000));
+	json_object_set_new(json, "then", json_integer(behind[GATE_OLD] ? behind[GATE_OLD]->number : 0));
+	return json;
+}
+
 static json_t *collect(const struct running *running)
 {
 	json_t *interfaces = json_array();
@@ -66,6 +83,8 @@ static json_t *collect(const struct running *running)
 		json_object_set_new(json, "current", generation_json(running->current));
 	if (running->previous)
 		json_object_set_new(json, "previous", generation_json(running->previous));
+	if (running->gates.exist)
+		json_object_set_new(json, "change", change_json(running));
 	return json;
 }
 
@@ -79,13 +98,18 @@ static long long number_of(const json_t *json, const char *key)
 	return json_integer_value(json_object_get(json, key));
 }
 
-static void print_interface(const json_t *interface)
+static void print_interface(const json_t *interface, bool anything_runs)
 {
 	const json_t *program = json_object_get(interface, "program");
 
 	printf("%s", text_of(interface, "interface"));
 	if (!number_of(interface, "ifindex")) {
 		printf("  detached: the interface is gone, or someone detached the link; apply or down cleans up\n");
+		return;
+	}
+	if (json_object_get(interface, "gate") && !program) {
+		printf("  lets everything pass: %s\n",
+		       anything_runs ? "the generation that runs does not name it" : "no generation runs");
 		return;
 	}
 	printf("  %s  generation %lld\n", text_of(interface, "mode") ? text_of(interface, "mode") : "foreign program",
@@ -110,6 +134,24 @@ static void print_generation(const char *title, const json_t *generation)
 	json_object_foreach(json_object_get(generation, "sets"), name, size)
 		printf("  set %s  %lld %s\n", name, (long long)json_integer_value(size),
 		       cli_prefixes(json_integer_value(size)));
+}
+
+static void print_change(const json_t *change)
+{
+	long long generation = number_of(change, "generation");
+	char then[48] = "nothing runs again";
+
+	if (!change)
+		return;
+	if (number_of(change, "then"))
+		snprintf(then, sizeof(then), "generation %lld comes back", number_of(change, "then"));
+	if (json_is_true(json_object_get(change, "waits")))
+		printf("generation %lld waits for `sluice confirm`: %lld s left, then %s\n", generation,
+		       number_of(change, "seconds_left"), then);
+	else if (json_object_get(change, "seconds_left"))
+		printf("generation %lld was not confirmed in time; the next change clears it away\n", generation);
+	else
+		printf("a change was cut off; the next one settles it\n");
 }
 
 int cli_show(int argc, char **argv)
@@ -142,11 +184,13 @@ int cli_show(int argc, char **argv)
 		json_dumpf(json, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {
-		json_array_foreach(json_object_get(json, "interfaces"), index, interface) print_interface(interface);
+		json_array_foreach(json_object_get(json, "interfaces"), index, interface)
+			print_interface(interface, running.current);
 		if (!running.attachment_count)
 			printf("nothing of Sluice runs here\n");
 		print_generation("current ", json_object_get(json, "current"));
 		print_generation("previous", json_object_get(json, "previous"));
+		print_change(json_object_get(json, "change"));
 	}
 	json_decref(json);
 	running_free(&running);

@@ -243,6 +243,20 @@ void description_free(struct description *description)
 	*description = (struct description){ 0 };
 }
 
+bool description_same(const struct description *a, const struct description *b)
+{
+	if (strcmp(a->object, b->object) || a->interface_count != b->interface_count || strcmp(a->path, b->path) ||
+	    strcmp(a->policy, b->policy))
+		return false;
+	for (size_t i = 0; i < a->interface_count; i++) {
+		const struct described_interface *match = described_interface(b, a->interfaces[i].name);
+
+		if (!match || strcmp(match->digest, a->interfaces[i].digest))
+			return false;
+	}
+	return true;
+}
+
 const struct described_interface *described_interface(const struct description *description, const char *name)
 {
 	for (size_t i = 0; i < description->interface_count; i++) {

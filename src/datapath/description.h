@@ -6,6 +6,7 @@
 #ifndef SLUICE_DATAPATH_DESCRIPTION_H
 #define SLUICE_DATAPATH_DESCRIPTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,7 @@
 #include "policy/policy.h"
 
 /* Version of everything under ROOT: names of pins, layouts of maps, fields of the description. */
-#define SCHEMA 1
+#define SCHEMA 2
 
 #define DIGEST_TEXT_MAX 33 /* 128 bits in hex */
 
@@ -58,6 +59,9 @@ int description_pin(const struct description *description, const char *path, str
  * `error` set: -ENOENT when there is none, -EPROTO when it is of another schema or not ours. */
 int description_read(const char *path, struct description *description, struct error *error);
 void description_free(struct description *description);
+
+/* True when both make, to the byte, the same programs of the same policy file. */
+bool description_same(const struct description *a, const struct description *b);
 
 const struct described_interface *described_interface(const struct description *description, const char *name);
 

@@ -42,16 +42,30 @@ static void making_free(struct making *making, size_t count)
 	free(making);
 }
 
-/* Opens the pins for a change and reads what runs. Returns 0, or a negative errno with nothing open. */
-static int begin(struct pins *pins, struct running *running, struct error *error)
+/* Opens the pins for a change and reads what runs, settled, or waiting to be confirmed. Returns 0, or a negative errno
+ * with nothing open. */
+static int begin(struct pins *pins, struct running *running, struct settled *settled, struct error *error)
 {
-	int err = pins_open(WRITE, pins, error);
+	bool is_over = true;
+	int err;
 
+	*settled = (struct settled){ 0 };
+	err = pins_open(WRITE, pins, error);
 	if (err)
 		return err;
-	err = tidy_before(pins, error);
-	if (!err)
-		err = running_read(pins, running, error);
+	while (!err && is_over) {
+		err = settle(pins, settled, error);
+		if (!err)
+			err = tidy_before(pins, error);
+		if (!err)
+			err = running_read(pins, running, error);
+		if (err)
+			break;
+		/* The time to confirm may have come between two looks at the clock. */
+		is_over = running->gates.exist && !running->waiting;
+		if (is_over)
+			running_free(running);
+	}
 	if (err)
 		pins_close(pins);
 	return err;
@@ -82,21 +96,6 @@ static unsigned next_number(const struct running *running)
 	return number + 1;
 }
 
-/* True when the policy makes, to the byte, the programs of that generation. */
-static bool is_same(const struct description *there, const struct description *wanted)
-{
-	if (strcmp(there->object, wanted->object) || there->interface_count != wanted->interface_count ||
-	    strcmp(there->path, wanted->path) || strcmp(there->policy, wanted->policy))
-		return false;
-	for (size_t i = 0; i < wanted->interface_count; i++) {
-		const struct described_interface *match = described_interface(there, wanted->interfaces[i].name);
-
-		if (!match || strcmp(match->digest, wanted->interfaces[i].digest))
-			return false;
-	}
-	return true;
-}
-
 static bool has_state(const struct pins *pins, const char *interface)
 {
 	struct state state;
@@ -115,7 +114,8 @@ static bool runs_already(const struct pins *pins, const struct running *running,
 {
 	const struct generation *current = running->current;
 
-	if (!current || running->attachment_count != wanted->interface_count || !is_same(&current->description, wanted))
+	if (!current || running->attachment_count != wanted->interface_count ||
+	    !description_same(&current->description, wanted))
 		return false;
 	for (size_t i = 0; i < wanted->interface_count; i++) {
 		const char *interface = wanted->interfaces[i].name;
@@ -189,23 +189,24 @@ static int make(const struct pins *pins, const struct running *running, const st
 	return err;
 }
 
-/* Attaches a made generation and gives it its number. */
+/* Attaches a made generation and, unless it is to be confirmed, gives it its number. */
 static int enact(const struct pins *pins, const struct running *running, struct placement *placements, size_t count,
-		 const struct description *description, struct error *error)
+		 const struct description *description, uint64_t confirm, struct error *error)
 {
-	char path[PATH_MAX], name[PATH_MAX];
+	char path[PATH_MAX];
+	struct error ignored;
 	int err;
 
 	err = description_pin(description, pins_path(pins, path, "generations/" GENERATION_NEW "/description"), error);
-	if (!err)
-		err = swap(pins, running, placements, count, error);
 	if (err)
 		return err;
-	pins_path(pins, path, "generations/" GENERATION_NEW);
-	pins_path(pins, name, "generations/%u", description->generation);
-	/* Should it fail: it runs all the same, and the next change finds it and gives it its name. */
-	rename(path, name);
-	return 0;
+	if (needs_gates(running, placements, count, confirm))
+		return swap_through_gates(pins, running, placements, count, confirm, error);
+	err = swap(pins, running, placements, count, error);
+	if (!err)
+		/* Should it fail: it runs all the same, and the next change finds it and gives it its name. */
+		tidy_name(pins, description->generation, &ignored);
+	return err;
 }
 
 static const struct description *described(const struct generation *generation)
@@ -215,7 +216,8 @@ static const struct description *described(const struct generation *generation)
 
 /* From checked placements to a running generation, or to nothing where that runs already. */
 static int change_to(const struct pins *pins, const struct running *running, const struct policy *policy,
-		     struct making *making, struct placement *placements, struct change *change, struct error *error)
+		     struct making *making, struct placement *placements, uint64_t confirm, struct change *change,
+		     struct error *error)
 {
 	size_t count = policy->interface_count;
 	int err;
@@ -234,14 +236,14 @@ static int change_to(const struct pins *pins, const struct running *running, con
 		placements[i].program = making[i].program.fd;
 	}
 	if (!err)
-		err = enact(pins, running, placements, count, &change->after, error);
+		err = enact(pins, running, placements, count, &change->after, confirm, error);
 	for (size_t i = 0; i < count && !err; i++)
 		change->attached += !placements[i].attachment;
 	return err;
 }
 
 static int apply(const struct pins *pins, const struct running *running, const struct policy *policy,
-		 struct making *making, struct change *change, struct error *error)
+		 struct making *making, uint64_t confirm, struct change *change, struct error *error)
 {
 	size_t count = policy->interface_count;
 	CLEANUP_FREE struct placement *placements = xcalloc(count, sizeof(*placements));
@@ -257,8 +259,10 @@ static int apply(const struct pins *pins, const struct running *running, const s
 	}
 	if (!err)
 		err = swap_check(running, placements, count, error);
+	if (!err && confirm)
+		err = check_gates(running, placements, count, error);
 	if (!err)
-		err = change_to(pins, running, policy, making, placements, change, error);
+		err = change_to(pins, running, policy, making, placements, confirm, change, error);
 	swap_close(placements, count);
 	return err;
 }
@@ -267,24 +271,46 @@ static int apply(const struct pins *pins, const struct running *running, const s
  * back from itself. */
 static const struct description *way_back(const struct running *running, const struct description *after)
 {
-	if (running->current && is_same(&running->current->description, after))
+	if (running->current && description_same(&running->current->description, after))
 		return described(running->previous);
 	return described(running->current);
 }
 
-int generation_apply(const struct policy *policy, struct change *change, struct error *error)
+static unsigned waiting_number(const struct running *running)
+{
+	const struct generation *waiting = running->behind[GATE_NEW];
+
+	return waiting ? waiting->number : 0;
+}
+
+/* As begin, for a change that cannot be made while another one waits. */
+static int begin_alone(struct pins *pins, struct running *running, struct settled *settled, struct error *error)
+{
+	int err = begin(pins, running, settled, error);
+
+	if (err || !running->waiting)
+		return err;
+	error_set(error, EBUSY, "generation %u waits to be confirmed", waiting_number(running));
+	error_hint(error, "first `sluice confirm` keeps it, or `sluice rollback` takes it back");
+	running_free(running);
+	pins_close(pins);
+	return -EBUSY;
+}
+
+int generation_apply(const struct policy *policy, uint64_t confirm, struct settled *settled, struct change *change,
+		     struct error *error)
 {
 	struct making *making = xcalloc(policy->interface_count, sizeof(*making));
 	struct change result = { 0 };
 	struct running running;
 	struct pins pins;
-	int err = begin(&pins, &running, error);
+	int err = begin_alone(&pins, &running, settled, error);
 
 	if (!err) {
-		err = apply(&pins, &running, policy, making, &result, error);
+		err = apply(&pins, &running, policy, making, confirm, &result, error);
 		if (err)
 			tidy_failed(&pins, &running);
-		else if (!result.unchanged)
+		else if (!result.unchanged && !confirm)
 			tidy_after(&pins, &result.after, way_back(&running, &result.after));
 		result.before = take_description(&running, running.current);
 		running_free(&running);
@@ -295,6 +321,46 @@ int generation_apply(const struct policy *policy, struct change *change, struct 
 		change_free(&result);
 	else
 		*change = result;
+	return err;
+}
+
+static int no_confirmation(struct settled *settled, const struct running *running, struct error *error)
+{
+	if (settled->how == SETTLED_NOT_CONFIRMED) {
+		error_set(error, ETIME, "generation %u was not confirmed in time", settled->generation);
+		if (settled->runs)
+			error_hint(error, "generation %u runs", settled->runs);
+		else
+			error_hint(error, "nothing runs, as before it");
+		*settled = (struct settled){ 0 }; /* said */
+		return -ETIME;
+	}
+	error_set(error, ENOENT, "nothing waits to be confirmed");
+	if (running->current)
+		error_hint(error, "generation %u runs", running->current->number);
+	else
+		error_hint(error, "nothing is applied");
+	return -ENOENT;
+}
+
+int generation_confirm(struct settled *settled, unsigned *number, struct error *error)
+{
+	struct running running;
+	struct pins pins;
+	int err = begin(&pins, &running, settled, error);
+
+	if (err)
+		return err;
+	if (running.waiting) {
+		err = settle_for(&pins, GATE_NEW, error);
+		if (!err)
+			*number = waiting_number(&running);
+	} else {
+		err = no_confirmation(settled, &running, error);
+		tidy_failed(&pins, &running);
+	}
+	running_free(&running);
+	pins_close(&pins);
 	return err;
 }
 
@@ -322,27 +388,44 @@ static int go_back(const struct pins *pins, const struct running *running, struc
 	}
 	err = swap_check(running, placements, count, error);
 	if (!err)
-		err = swap(pins, running, placements, count, error);
+		err = needs_gates(running, placements, count, 0)
+			      ? swap_through_gates(pins, running, placements, count, 0, error)
+			      : swap(pins, running, placements, count, error);
 	swap_close(placements, count);
 	for (size_t i = 0; i < count; i++)
 		cleanup_close(&placements[i].program);
 	return err;
 }
 
-int generation_rollback(struct change *change, struct error *error)
+/* What waits to be confirmed goes, and what it left: all, when nothing ran before it. */
+static int take_back(struct pins *pins, const struct running *running, struct error *error)
 {
-	struct running running;
-	struct pins pins;
-	int err = begin(&pins, &running, error);
+	struct error ignored;
+	int err = settle_for(pins, GATE_OLD, error);
 
 	if (err)
 		return err;
-	err = go_back(&pins, &running, error);
+	if (running->behind[GATE_OLD])
+		tidy_before(pins, &ignored);
+	else
+		pins_remove_all(pins);
+	return 0;
+}
+
+int generation_rollback(struct settled *settled, struct change *change, struct error *error)
+{
+	struct running running;
+	struct pins pins;
+	int err = begin(&pins, &running, settled, error);
+
+	if (err)
+		return err;
+	err = running.waiting ? take_back(&pins, &running, error) : go_back(&pins, &running, error);
 	if (!err) {
 		*change = (struct change){ 0 };
 		change->before = take_description(&running, running.current);
 		change->after = take_description(&running, running.previous);
-	} else {
+	} else if (!running.waiting) {
 		tidy_failed(&pins, &running);
 	}
 	running_free(&running);
@@ -364,8 +447,11 @@ static int go_down(struct pins *pins, const struct running *running, const char 
 	}
 	if (err)
 		return err;
-	if (count == running->attachment_count)
-		err = pins_remove_all(pins);
+	if (count == running->attachment_count) {
+		err = gates_remove(pins, error);
+		if (!err)
+			err = pins_remove_all(pins);
+	}
 	if (err)
 		return error_set(error, -err, "detached, but cannot remove all of %s: %s", pins->netns, strerror(-err));
 	if (!count && interface)
@@ -376,11 +462,11 @@ static int go_down(struct pins *pins, const struct running *running, const char 
 	return 0;
 }
 
-int generation_down(const char *interface, size_t *detached, struct error *error)
+int generation_down(const char *interface, struct settled *settled, size_t *detached, struct error *error)
 {
 	struct running running;
 	struct pins pins;
-	int err = begin(&pins, &running, error);
+	int err = begin(&pins, &running, settled, error);
 
 	if (err)
 		return err;

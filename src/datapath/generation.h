@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Changes to what runs: make before break, the old program judges every packet until the new one is whole, and a step
- * that fails leaves everything as it was. On each interface the change is one system call; a change of several that is
- * cut off between two of them is finished by the next one.
+ * that fails leaves everything as it was. One interface changes by one system call, several by one store; a change that
+ * is cut off is settled by the next one (settle.h). Each function here says in `settled` what it found of that kind,
+ * also when it fails afterwards.
  */
 #ifndef SLUICE_DATAPATH_GENERATION_H
 #define SLUICE_DATAPATH_GENERATION_H
@@ -11,6 +12,7 @@
 
 #include "base/error.h"
 #include "datapath/description.h"
+#include "datapath/settle.h"
 #include "policy/policy.h"
 
 /* What a change changed. Both descriptions are to be freed with change_free; generation 0 stands for nothing. */
@@ -22,15 +24,26 @@ struct change {
 
 void change_free(struct change *change);
 
-/* Makes what runs match the policy: interfaces it names get its program, interfaces it does not name are let go.
- * Returns 0 with `change` set, or a negative errno with `error` set and what ran still running. */
-int generation_apply(const struct policy *policy, struct change *change, struct error *error);
+#define CONFIRM_MIN 1
+#define CONFIRM_MAX (24 * 60 * 60)
 
-/* Goes to the previous generation; the one that ran becomes the previous. -ENOENT when there is none. */
-int generation_rollback(struct change *change, struct error *error);
+/* Makes what runs match the policy: interfaces it names get its program, interfaces it does not name are let go. With
+ * `confirm`, CONFIRM_MIN to CONFIRM_MAX seconds, only for that time, unless it is confirmed; 0: for good. Returns 0
+ * with `change` set, or a negative errno with `error` set and what ran still running: -EBUSY while one waits to be
+ * confirmed.
+ */
+int generation_apply(const struct policy *policy, uint64_t confirm, struct settled *settled, struct change *change,
+		     struct error *error);
+
+/* The generation that waits to be confirmed stays: `*number`. -ENOENT when none waits, -ETIME when its time is over. */
+int generation_confirm(struct settled *settled, unsigned *number, struct error *error);
+
+/* Goes to the previous generation; the one that ran becomes the previous. -ENOENT when there is none. One that waits to
+ * be confirmed is taken back instead and forgotten, also when nothing ran before it. */
+int generation_rollback(struct settled *settled, struct change *change, struct error *error);
 
 /* Detaches one interface, or all with `interface` NULL. When nothing is attached any more, nothing stays pinned, and
  * the counters are gone. -ENOENT when the named interface, or any, is not attached. `*detached` counts. */
-int generation_down(const char *interface, size_t *detached, struct error *error);
+int generation_down(const char *interface, struct settled *settled, size_t *detached, struct error *error);
 
 #endif

@@ -120,25 +120,59 @@ static int read_generations(const struct pins *pins, struct running *running, st
 	return err;
 }
 
-/* True when the generation pins, for the interface of the attachment, the program that it runs. */
-static bool pins_program(const struct generation *generation, const struct attachment *attachment)
+/* True when the generation pins this program, for this interface. */
+static bool pins_program(const struct generation *generation, const char *interface, uint32_t program)
 {
 	for (size_t i = 0; i < generation->description.interface_count; i++) {
-		if (generation->program_ids[i] == attachment->program_id)
-			return !strcmp(generation->description.interfaces[i].name, attachment->interface);
+		if (generation->program_ids[i] == program)
+			return !strcmp(generation->description.interfaces[i].name, interface);
 	}
 	return false;
 }
 
-static void settle(struct running *running)
+/* Looks behind the gates. */
+static void find_judges(struct running *running)
+{
+	const struct gates *gates = &running->gates;
+
+	for (size_t a = 0; a < running->attachment_count; a++) {
+		struct attachment *attachment = &running->attachments[a];
+
+		attachment->gate = gates_find(gates, attachment->interface, attachment->program_id);
+		if (!attachment->gate)
+			continue;
+		attachment->program_id = attachment->gate->generations[gates->judge];
+		running->waiting |= gates->left > 0;
+	}
+}
+
+/* Which two generations a change that is not settled is about. */
+static void find_behind(struct running *running)
+{
+	const struct gates *gates = &running->gates;
+
+	for (size_t g = 0; g < running->generation_count; g++) {
+		for (size_t i = 0; i < gates->count * GATE_GENERATIONS; i++) {
+			const struct gate *gate = &gates->gates[i / GATE_GENERATIONS];
+			enum gate_generation slot = i % GATE_GENERATIONS;
+
+			if (pins_program(&running->generations[g], gate->interface, gate->generations[slot]))
+				running->behind[slot] = &running->generations[g];
+		}
+	}
+}
+
+static void find_generations(struct running *running)
 {
 	for (size_t g = 0; g < running->generation_count; g++) {
 		const struct generation *generation = &running->generations[g];
 
 		for (size_t a = 0; a < running->attachment_count; a++) {
-			if (!pins_program(generation, &running->attachments[a]))
+			struct attachment *attachment = &running->attachments[a];
+
+			if (!pins_program(generation, attachment->interface, attachment->program_id))
 				continue;
-			running->attachments[a].generation = generation->number;
+			attachment->generation = generation->number;
 			running->current = generation;
 		}
 	}
@@ -146,6 +180,8 @@ static void settle(struct running *running)
 		if (&running->generations[g] != running->current && !running->generations[g].pending)
 			running->previous = &running->generations[g];
 	}
+	if (running->current && running->current == running->behind[GATE_NEW])
+		running->previous = running->behind[GATE_OLD];
 }
 
 int running_read(const struct pins *pins, struct running *running, struct error *error)
@@ -156,11 +192,16 @@ int running_read(const struct pins *pins, struct running *running, struct error 
 	err = read_attachments(pins, running, error);
 	if (!err)
 		err = read_generations(pins, running, error);
-	if (err)
+	if (!err)
+		err = gates_read(pins, &running->gates, error);
+	if (err) {
 		running_free(running);
-	else
-		settle(running);
-	return err;
+		return err;
+	}
+	find_judges(running);
+	find_behind(running);
+	find_generations(running);
+	return 0;
 }
 
 void running_free(struct running *running)
@@ -171,6 +212,7 @@ void running_free(struct running *running)
 	for (size_t i = 0; i < running->generation_count; i++)
 		generation_free(&running->generations[i]);
 	free(running->generations);
+	gates_free(&running->gates);
 	*running = (struct running){ 0 };
 }
 

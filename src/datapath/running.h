@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What runs in this network namespace, read back from the pins. The links have the last word: the program that a link
- * holds is what judges packets, and the generation that pins this program is the one that runs on the interface.
+ * holds is what judges packets, and the generation that pins this program is the one that runs on the interface. Where
+ * a gate stands, the program counts that it hands packets to now.
  */
 #ifndef SLUICE_DATAPATH_RUNNING_H
 #define SLUICE_DATAPATH_RUNNING_H
@@ -9,6 +10,7 @@
 #include <net/if.h>
 
 #include "datapath/description.h"
+#include "datapath/gate.h"
 #include "datapath/pins.h"
 
 /* The name of a generation that is being made. */
@@ -18,8 +20,10 @@ struct attachment {
 	char interface[IF_NAMESIZE];
 	unsigned ifindex; /* 0: the interface is gone, the link holds nothing */
 	int link;	  /* descriptor */
-	uint32_t link_id, program_id;
-	unsigned generation; /* that pins the program; 0: none does */
+	uint32_t link_id;
+	uint32_t program_id;	 /* that judges; 0: a gate lets all packets pass */
+	unsigned generation;	 /* that pins the program; 0: none does */
+	const struct gate *gate; /* that stands on the interface; NULL: none */
 };
 
 struct generation {
@@ -36,6 +40,9 @@ struct running {
 	size_t generation_count;
 	const struct generation *current;  /* of the attachments, the newest if a change was cut off; NULL: none */
 	const struct generation *previous; /* what `rollback` goes to; NULL: none */
+	struct gates gates;
+	const struct generation *behind[GATE_GENERATIONS]; /* the gates; NULL: none */
+	bool waiting; /* the current one is to be confirmed, and there is still time */
 };
 
 /* Returns 0 and a result to free with running_free, or a negative errno with `error` set. Nothing pinned is no error.

@@ -157,7 +157,7 @@ static void take_back(const struct pins *pins, struct placement *placement)
 	}
 }
 
-static bool is_placed(const struct attachment *attachment, const struct placement *placements, size_t count)
+bool is_placed(const struct attachment *attachment, const struct placement *placements, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (!strcmp(placements[i].interface, attachment->interface))

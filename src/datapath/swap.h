@@ -29,6 +29,9 @@ int swap_check(const struct running *running, struct placement *placements, size
 int swap(const struct pins *pins, const struct running *running, struct placement *placements, size_t count,
 	 struct error *error);
 
+/* True when one of the placements names the interface of the attachment. */
+bool is_placed(const struct attachment *attachment, const struct placement *placements, size_t count);
+
 /* Detaches and unpins. Returns 0, or a negative errno with `error` set. */
 int swap_release(const struct pins *pins, const struct attachment *attachment, struct error *error);
 

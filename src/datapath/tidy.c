@@ -77,26 +77,49 @@ static void remove_remains(const struct pins *pins, const struct running *runnin
 	pins_free_names(names);
 }
 
+static bool is_known(const struct running *running, const char *interface)
+{
+	for (size_t i = 0; i < running->generation_count; i++) {
+		if (described_interface(&running->generations[i].description, interface))
+			return true;
+	}
+	return running_attachment(running, interface) != NULL;
+}
+
+static void remove_unknown_state(const struct pins *pins, const struct running *running)
+{
+	char path[PATH_MAX], interface[IF_NAMESIZE];
+	char **names = pins_names(pins_path(pins, path, "state"));
+
+	for (size_t i = 0; names && names[i]; i++) {
+		if (!is_known(running, interface_of_pin(names[i], interface)))
+			pins_remove(pins_path(pins, path, "state/%s", names[i]));
+	}
+	pins_free_names(names);
+}
+
 int tidy_before(const struct pins *pins, struct error *error)
 {
-	char path[PATH_MAX], name[PATH_MAX];
 	struct running running;
-	unsigned number = 0;
 	int err = running_read(pins, &running, error);
 
 	if (err)
 		return err;
-	if (running.current && running.current->pending)
-		number = running.current->number;
-	remove_remains(pins, &running);
+	if (!running.waiting) {
+		remove_remains(pins, &running);
+		remove_unknown_state(pins, &running);
+	}
 	running_free(&running);
 	remove_dead_namespaces(pins);
+	return 0;
+}
+
+int tidy_name(const struct pins *pins, unsigned number, struct error *error)
+{
+	char path[PATH_MAX], name[PATH_MAX];
+
 	pins_path(pins, path, "generations/" GENERATION_NEW);
-	if (!number) {
-		pins_remove(path);
-		return 0;
-	}
-	pins_remove(pins_path(pins, name, "generations/%u", number));
+	pins_remove(pins_path(pins, name, "generations/%u", number)); /* not whole, or it would have been counted */
 	if (rename(path, name))
 		return error_set(error, errno, "cannot rename %s: %s", path, strerror(errno));
 	return 0;
@@ -134,29 +157,14 @@ void tidy_after(const struct pins *pins, const struct description *current, cons
 	pins_free_names(names);
 }
 
-static bool is_known(const struct running *running, const char *interface)
-{
-	for (size_t i = 0; i < running->generation_count; i++) {
-		if (described_interface(&running->generations[i].description, interface))
-			return true;
-	}
-	return running_attachment(running, interface) != NULL;
-}
-
 void tidy_failed(struct pins *pins, const struct running *running)
 {
-	char path[PATH_MAX], interface[IF_NAMESIZE];
-	char **names;
+	char path[PATH_MAX];
 
 	if (!running->attachment_count && !running->generation_count) {
 		pins_remove_all(pins);
 		return;
 	}
 	pins_remove(pins_path(pins, path, "generations/" GENERATION_NEW));
-	names = pins_names(pins_path(pins, path, "state"));
-	for (size_t i = 0; names && names[i]; i++) {
-		if (!is_known(running, interface_of_pin(names[i], interface)))
-			pins_remove(pins_path(pins, path, "state/%s", names[i]));
-	}
-	pins_free_names(names);
+	remove_unknown_state(pins, running);
 }

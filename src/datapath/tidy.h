@@ -6,10 +6,13 @@
 #include "datapath/pins.h"
 #include "datapath/running.h"
 
-/* Finishes or removes what a change that was cut off left: a new generation that came to run gets its number; one that
- * did not, one that is not whole, and one that neither runs nor is the previous goes. Also removes what is pinned for
- * network namespaces that are gone. Returns 0, or a negative errno with `error` set. */
+/* Removes generations that neither run nor are the previous, unless one waits to be confirmed; state of interfaces that
+ * no generation names; and what is pinned for network namespaces that are gone. Returns 0, or a negative errno with
+ * `error` set. */
 int tidy_before(const struct pins *pins, struct error *error);
+
+/* Gives the new generation its number. Returns 0, or a negative errno with `error` set. */
+int tidy_name(const struct pins *pins, unsigned number, struct error *error);
 
 /* All generations but these two go, and the state of interfaces that neither names. NULL: there is no such generation.
  */
