@@ -21,7 +21,7 @@ static const struct verb {
 } verbs[] = {
 	{ "hello", "IFACE [--step] [--seconds N] [--generic]", "the eBPF Hello World, step by step", cli_hello },
 	{ "check", "POLICY", "parse, check, say what the policy costs", cli_check },
-	{ "apply", "POLICY", "make what runs match the policy", cli_apply },
+	{ "apply", "POLICY [--force]", "make what runs match the policy", cli_apply },
 	{ "rollback", "", "go back to the previous generation", cli_rollback },
 	{ "down", "[IFACE]", "detach from one interface, or from all", cli_down },
 	{ "show", "[-j]", "what runs", cli_show },

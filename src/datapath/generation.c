@@ -30,6 +30,7 @@ struct making {
 	struct compiled compiled;
 	struct program program;
 	uint32_t *slots;
+	const struct examination *examination; /* NULL: none */
 };
 
 static void making_free(struct making *making, size_t count)
@@ -159,6 +160,14 @@ static int load_one(const struct pins *pins, const struct running *running, cons
 	return err;
 }
 
+static int examine_one(const struct making *making, struct error *error)
+{
+	const struct examination *examination = making->examination;
+	struct made made = { &making->compiled, making->slots, making->program.fd };
+
+	return examination ? examination->examine(&made, examination->context, error) : 0;
+}
+
 static int pin_one(const struct pins *pins, const struct interface *interface, const struct making *making,
 		   struct error *error)
 {
@@ -179,6 +188,8 @@ static int make(const struct pins *pins, const struct running *running, const st
 
 	for (size_t i = 0; i < policy->interface_count && !err; i++)
 		err = load_one(pins, running, &policy->interfaces[i], &making[i], error);
+	for (size_t i = 0; i < policy->interface_count && !err; i++)
+		err = examine_one(&making[i], error);
 	if (err)
 		return err;
 	err = pins_make_folder(pins_path(pins, path, "generations/" GENERATION_NEW "/interfaces"));
@@ -272,7 +283,8 @@ static const struct description *way_back(const struct running *running, const s
 	return described(running->current);
 }
 
-int generation_apply(const struct policy *policy, struct change *change, struct error *error)
+int generation_apply(const struct policy *policy, const struct examination *examination, struct change *change,
+		     struct error *error)
 {
 	struct making *making = xcalloc(policy->interface_count, sizeof(*making));
 	struct change result = { 0 };
@@ -280,6 +292,8 @@ int generation_apply(const struct policy *policy, struct change *change, struct 
 	struct pins pins;
 	int err = begin(&pins, &running, error);
 
+	for (size_t i = 0; i < policy->interface_count; i++)
+		making[i].examination = examination;
 	if (!err) {
 		err = apply(&pins, &running, policy, making, &result, error);
 		if (err)

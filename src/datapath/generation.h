@@ -8,8 +8,10 @@
 #define SLUICE_DATAPATH_GENERATION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
+#include "compile/compile.h"
 #include "datapath/description.h"
 #include "policy/policy.h"
 
@@ -22,9 +24,25 @@ struct change {
 
 void change_free(struct change *change);
 
+/* One program of a new generation, loaded, attached nowhere. */
+struct made {
+	const struct compiled *compiled;
+	const uint32_t *slots; /* of compiled->rules */
+	int program;	       /* descriptor */
+};
+
+/* Looks at each program of a new generation before anything has changed: a negative errno, with `error` set, and
+ * nothing does. */
+struct examination {
+	int (*examine)(const struct made *made, void *context, struct error *error);
+	void *context;
+};
+
 /* Makes what runs match the policy: interfaces it names get its program, interfaces it does not name are let go.
- * Returns 0 with `change` set, or a negative errno with `error` set and what ran still running. */
-int generation_apply(const struct policy *policy, struct change *change, struct error *error);
+ * `examination` may be NULL. Returns 0 with `change` set, or a negative errno with `error` set and what ran still
+ * running. */
+int generation_apply(const struct policy *policy, const struct examination *examination, struct change *change,
+		     struct error *error);
 
 /* Goes to the previous generation; the one that ran becomes the previous. -ENOENT when there is none. */
 int generation_rollback(struct change *change, struct error *error);
