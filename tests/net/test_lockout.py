@@ -41,6 +41,7 @@ class Session:
     def apply(self, text, *options, through=(), **environment):
         """`through`: words before sluice."""
         path = self.lab.file("test.policy", text)
+        through = [self.lab.pins if word == "PINS" else word for word in through]
         return self.run(*through, SLUICE, "apply", *options, path, **environment)
 
     def close(self):
@@ -153,12 +154,28 @@ def test_policy_that_runs_already_is_not_asked(session):
 
 
 @pytest.mark.parametrize("through", [
-    (), ("setsid", "-w"), ("sh", "-c", '"$@"; exit $?', "sh"), ("sh", "-c", 'sh -c "\\"\\$@\\"; exit \\$?" sh "$@"; exit $?', "sh"),
-], ids=["child", "setsid", "grandchild", "great-grandchild"])
+    (), ("setsid", "-w"), ("sh", "-c", '"$@"; exit $?', "sh"),
+    ("env", "-i", "sh", "-c", 'setsid -w sh -c \'SLUICE_BPFFS=$1; export SLUICE_BPFFS; shift; "$@"; exit $?\' sh "$@"; exit $?',
+     "sh", "PINS"),
+], ids=["child", "setsid", "grandchild", "sudo"])
 def test_without_the_variable_the_ancestors_connection_is_asked_about(session, through):
     """sudo takes SSH_CONNECTION away, and makes a session of its own."""
     result = session.apply(policy(BLOCK), through=through)
     assert_refused(result, 3, "block-source, `from 192.0.2.0/24`", said=connection(session))
+
+
+MULTIPLEXER = os.path.join(os.path.dirname(__file__), "multiplexer.py")
+
+
+def test_connection_of_the_client_of_a_terminal_multiplexer(session):
+    """Whoever came back to tmux has a new connection, and the shells in it the old variable."""
+    text = policy(BLOCK)
+    old = f"{BLOCKED4} 1 {BOX4} 22"
+    result = session.apply(text, through=("/usr/bin/python3", MULTIPLEXER, "attach"), SSH_CONNECTION=old)
+    assert_refused(result, 3, "block-source, `from 192.0.2.0/24`", said=connection(session))
+    result = session.apply(text, through=("/usr/bin/python3", MULTIPLEXER, "detach"), SSH_CONNECTION=old)
+    assert result.returncode == 0
+    assert result.stderr.startswith("sluice: warning: not checked whether this policy cuts your session: ")
 
 
 def test_every_connection_that_an_ancestor_holds_is_asked_about(scene):
