@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <getopt.h>
+#include <stdbool.h>
 
 #include "base/duration.h"
 #include "cli/change.h"
 #include "cli/cli.h"
+#include "lockout/lockout.h"
 
 /* Returns 0 or STATUS_USAGE, said. */
 static int read_time(const char *text, uint64_t *seconds)
@@ -30,19 +32,29 @@ static void print_waiting(const struct change *change, uint64_t confirm)
 		printf("nothing runs again\n");
 }
 
-static int apply(const char *path, uint64_t confirm)
+/* A session that cannot be found is no reason not to apply: at boot there is none. */
+static void find_session(struct lockout *lockout)
 {
+	struct error error;
+
+	if (lockout_open(lockout, &error))
+		fprintf(stderr, "sluice: warning: not checked whether this policy cuts your session: %s\n", error.what);
+}
+
+static int apply(const struct policy *policy, uint64_t confirm, bool force)
+{
+	struct lockout lockout = { 0 };
+	struct examination examination = { lockout_examine, &lockout };
+	struct application how = { .confirm = confirm, .examination = &examination };
 	struct settled settled;
-	struct change change;
-	struct policy *policy;
+	struct change change = { 0 };
 	struct error error;
 	int err;
 
-	if (policy_load(path, &policy, &error))
-		return cli_failed(&error);
-	cli_warn(policy);
-	err = generation_apply(policy, confirm, &settled, &change, &error);
-	policy_free(policy);
+	if (!force)
+		find_session(&lockout);
+	err = generation_apply(policy, &how, &settled, &change, &error);
+	lockout_close(&lockout);
 	settled_print(&settled);
 	if (err)
 		return cli_failed(&error);
@@ -55,17 +67,30 @@ static int apply(const char *path, uint64_t confirm)
 
 int cli_apply(int argc, char **argv)
 {
-	static const struct option options[] = { { "confirm", required_argument, NULL, 'c' }, { 0 } };
+	static const struct option options[] = {
+		{ "confirm", required_argument, NULL, 'c' },
+		{ "force", no_argument, NULL, 'f' },
+		{ 0 },
+	};
 	uint64_t confirm = 0;
-	int option;
+	struct policy *policy;
+	struct error error;
+	bool force = false;
+	int option, status;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'c')
+		if (option != 'c' && option != 'f')
 			return cli_usage(argv[0]);
-		if (read_time(optarg, &confirm))
+		if (option == 'c' && read_time(optarg, &confirm))
 			return STATUS_USAGE;
+		force |= option == 'f';
 	}
 	if (argc - optind != 1)
 		return cli_usage(argv[0]);
-	return apply(argv[optind], confirm);
+	if (policy_load(argv[optind], &policy, &error))
+		return cli_failed(&error);
+	cli_warn(policy);
+	status = apply(policy, confirm, force);
+	policy_free(policy);
+	return status;
 }

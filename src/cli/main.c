@@ -21,7 +21,7 @@ static const struct verb {
 } verbs[] = {
 	{ "hello", "IFACE [--step] [--seconds N] [--generic]", "the eBPF Hello World, step by step", cli_hello },
 	{ "check", "POLICY", "parse, check, say what the policy costs", cli_check },
-	{ "apply", "POLICY [--confirm TIME]", "make what runs match the policy", cli_apply },
+	{ "apply", "POLICY [--confirm TIME] [--force]", "make what runs match the policy", cli_apply },
 	{ "confirm", "", "keep what `apply --confirm` brought", cli_confirm },
 	{ "rollback", "", "go back to the previous generation", cli_rollback },
 	{ "down", "[IFACE]", "detach from one interface, or from all", cli_down },

@@ -30,6 +30,7 @@ struct making {
 	struct compiled compiled;
 	struct program program;
 	uint32_t *slots;
+	const struct examination *examination; /* NULL: none */
 };
 
 static void making_free(struct making *making, size_t count)
@@ -159,6 +160,14 @@ static int load_one(const struct pins *pins, const struct running *running, cons
 	return err;
 }
 
+static int examine_one(const struct making *making, struct error *error)
+{
+	const struct examination *examination = making->examination;
+	struct made made = { &making->compiled, making->slots, making->program.fd };
+
+	return examination ? examination->examine(&made, examination->context, error) : 0;
+}
+
 static int pin_one(const struct pins *pins, const struct interface *interface, const struct making *making,
 		   struct error *error)
 {
@@ -179,6 +188,8 @@ static int make(const struct pins *pins, const struct running *running, const st
 
 	for (size_t i = 0; i < policy->interface_count && !err; i++)
 		err = load_one(pins, running, &policy->interfaces[i], &making[i], error);
+	for (size_t i = 0; i < policy->interface_count && !err; i++)
+		err = examine_one(&making[i], error);
 	if (err)
 		return err;
 	err = pins_make_folder(pins_path(pins, path, "generations/" GENERATION_NEW "/interfaces"));
@@ -297,8 +308,8 @@ static int begin_alone(struct pins *pins, struct running *running, struct settle
 	return -EBUSY;
 }
 
-int generation_apply(const struct policy *policy, uint64_t confirm, struct settled *settled, struct change *change,
-		     struct error *error)
+int generation_apply(const struct policy *policy, const struct application *how, struct settled *settled,
+		     struct change *change, struct error *error)
 {
 	struct making *making = xcalloc(policy->interface_count, sizeof(*making));
 	struct change result = { 0 };
@@ -306,11 +317,13 @@ int generation_apply(const struct policy *policy, uint64_t confirm, struct settl
 	struct pins pins;
 	int err = begin_alone(&pins, &running, settled, error);
 
+	for (size_t i = 0; i < policy->interface_count; i++)
+		making[i].examination = how->examination;
 	if (!err) {
-		err = apply(&pins, &running, policy, making, confirm, &result, error);
+		err = apply(&pins, &running, policy, making, how->confirm, &result, error);
 		if (err)
 			tidy_failed(&pins, &running);
-		else if (!result.unchanged && !confirm)
+		else if (!result.unchanged && !how->confirm)
 			tidy_after(&pins, &result.after, way_back(&running, &result.after));
 		result.before = take_description(&running, running.current);
 		running_free(&running);

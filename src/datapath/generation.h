@@ -9,8 +9,10 @@
 #define SLUICE_DATAPATH_GENERATION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
+#include "compile/compile.h"
 #include "datapath/description.h"
 #include "datapath/settle.h"
 #include "policy/policy.h"
@@ -27,13 +29,32 @@ void change_free(struct change *change);
 #define CONFIRM_MIN 1
 #define CONFIRM_MAX (24 * 60 * 60)
 
+/* One program of a new generation, loaded, attached nowhere. */
+struct made {
+	const struct compiled *compiled;
+	const uint32_t *slots; /* of compiled->rules */
+	int program;	       /* descriptor */
+};
+
+/* Looks at each program of a new generation before anything has changed: a negative errno, with `error` set, and
+ * nothing does. */
+struct examination {
+	int (*examine)(const struct made *made, void *context, struct error *error);
+	void *context;
+};
+
+/* How a policy is to be applied, beyond what it says. */
+struct application {
+	uint64_t confirm;		       /* seconds to wait for it, CONFIRM_MIN to CONFIRM_MAX; 0: for good */
+	const struct examination *examination; /* NULL: none */
+};
+
 /* Makes what runs match the policy: interfaces it names get its program, interfaces it does not name are let go. With
- * `confirm`, CONFIRM_MIN to CONFIRM_MAX seconds, only for that time, unless it is confirmed; 0: for good. Returns 0
- * with `change` set, or a negative errno with `error` set and what ran still running: -EBUSY while one waits to be
- * confirmed.
+ * `how->confirm` only for that time, unless it is confirmed. Returns 0 with `change` set, or a negative errno with
+ * `error` set and what ran still running: -EBUSY while one waits to be confirmed.
  */
-int generation_apply(const struct policy *policy, uint64_t confirm, struct settled *settled, struct change *change,
-		     struct error *error);
+int generation_apply(const struct policy *policy, const struct application *how, struct settled *settled,
+		     struct change *change, struct error *error);
 
 /* The generation that waits to be confirmed stays: `*number`. -ENOENT when none waits, -ETIME when its time is over. */
 int generation_confirm(struct settled *settled, unsigned *number, struct error *error);

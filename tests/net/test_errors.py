@@ -16,7 +16,7 @@ HELP = """usage: sluice [-n NETNS] VERB …
               the eBPF Hello World, step by step
   check     POLICY
               parse, check, say what the policy costs
-  apply     POLICY
+  apply     POLICY [--force]
               make what runs match the policy
   rollback
               go back to the previous generation
@@ -41,7 +41,7 @@ manual: sluice(1), sluice-policy(5)
 
 USAGE = {
     "check": "usage: sluice check POLICY\n",
-    "apply": "usage: sluice apply POLICY\n",
+    "apply": "usage: sluice apply POLICY [--force]\n",
     "rollback": "usage: sluice rollback\n",
     "down": "usage: sluice down [IFACE]\n",
     "show": "usage: sluice show [-j]\n",
