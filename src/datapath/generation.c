@@ -227,15 +227,20 @@ static const struct description *described(const struct generation *generation)
 
 /* From checked placements to a running generation, or to nothing where that runs already. */
 static int change_to(const struct pins *pins, const struct running *running, const struct policy *policy,
-		     struct making *making, struct placement *placements, uint64_t confirm, struct change *change,
-		     struct error *error)
+		     struct making *making, struct placement *placements, const struct application *how,
+		     struct change *change, struct error *error)
 {
+	unsigned number = how->reload && running->current ? running->current->number : next_number(running);
 	size_t count = policy->interface_count;
-	int err;
+	int err = 0;
 
-	change->after = describe(policy, next_number(running), time(NULL));
+	change->after = describe(policy, number, time(NULL));
 	for (size_t i = 0; i < count; i++)
 		describe_interface(&change->after, i, &making[i].compiled);
+	if (how->reload)
+		err = reload_check(how->reload, described(running->current), policy, &change->after, error);
+	if (err)
+		return err;
 	if (runs_already(pins, running, &change->after)) {
 		change->unchanged = true;
 		return 0;
@@ -247,14 +252,14 @@ static int change_to(const struct pins *pins, const struct running *running, con
 		placements[i].program = making[i].program.fd;
 	}
 	if (!err)
-		err = enact(pins, running, placements, count, &change->after, confirm, error);
+		err = enact(pins, running, placements, count, &change->after, how->confirm, error);
 	for (size_t i = 0; i < count && !err; i++)
 		change->attached += !placements[i].attachment;
 	return err;
 }
 
 static int apply(const struct pins *pins, const struct running *running, const struct policy *policy,
-		 struct making *making, uint64_t confirm, struct change *change, struct error *error)
+		 struct making *making, const struct application *how, struct change *change, struct error *error)
 {
 	size_t count = policy->interface_count;
 	CLEANUP_FREE struct placement *placements = xcalloc(count, sizeof(*placements));
@@ -270,19 +275,20 @@ static int apply(const struct pins *pins, const struct running *running, const s
 	}
 	if (!err)
 		err = swap_check(running, placements, count, error);
-	if (!err && confirm)
+	if (!err && how->confirm)
 		err = check_gates(running, placements, count, error);
 	if (!err)
-		err = change_to(pins, running, policy, making, placements, confirm, change, error);
+		err = change_to(pins, running, policy, making, placements, how, change, error);
 	swap_close(placements, count);
 	return err;
 }
 
-/* What `rollback` leads to after an apply. A policy that is applied once more, to finish or to repair, would be no way
- * back from itself. */
+/* What `rollback` leads to after an apply. A policy that is applied once more, to finish or to repair, or with sets
+ * read anew, would be no way back from itself. */
 static const struct description *way_back(const struct running *running, const struct description *after)
 {
-	if (running->current && description_same(&running->current->description, after))
+	if (running->current &&
+	    (running->current->number == after->generation || description_same(&running->current->description, after)))
 		return described(running->previous);
 	return described(running->current);
 }
@@ -320,7 +326,7 @@ int generation_apply(const struct policy *policy, const struct application *how,
 	for (size_t i = 0; i < policy->interface_count; i++)
 		making[i].examination = how->examination;
 	if (!err) {
-		err = apply(&pins, &running, policy, making, how->confirm, &result, error);
+		err = apply(&pins, &running, policy, making, how, &result, error);
 		if (err)
 			tidy_failed(&pins, &running);
 		else if (!result.unchanged && !how->confirm)

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "compile/compile.h"
 #include "datapath/description.h"
+#include "datapath/reload.h"
 #include "datapath/settle.h"
 #include "policy/policy.h"
 
@@ -47,6 +48,7 @@ struct examination {
 struct application {
 	uint64_t confirm;		       /* seconds to wait for it, CONFIRM_MIN to CONFIRM_MAX; 0: for good */
 	const struct examination *examination; /* NULL: none */
+	const struct reload *reload;	       /* into the generation that runs; NULL: a new one is made */
 };
 
 /* Makes what runs match the policy: interfaces it names get its program, interfaces it does not name are let go. With

@@ -177,8 +177,12 @@ static void find_generations(struct running *running)
 		}
 	}
 	for (size_t g = 0; g < running->generation_count; g++) {
-		if (&running->generations[g] != running->current && !running->generations[g].pending)
-			running->previous = &running->generations[g];
+		const struct generation *generation = &running->generations[g];
+
+		/* While sets are read anew, the generation is there twice. */
+		if (generation->pending || (running->current && generation->number == running->current->number))
+			continue;
+		running->previous = generation;
 	}
 	if (running->current && running->current == running->behind[GATE_NEW])
 		running->previous = running->behind[GATE_OLD];

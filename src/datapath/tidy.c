@@ -119,7 +119,7 @@ int tidy_name(const struct pins *pins, unsigned number, struct error *error)
 	char path[PATH_MAX], name[PATH_MAX];
 
 	pins_path(pins, path, "generations/" GENERATION_NEW);
-	pins_remove(pins_path(pins, name, "generations/%u", number)); /* not whole, or it would have been counted */
+	pins_remove(pins_path(pins, name, "generations/%u", number)); /* not whole, or the one whose sets were read anew */
 	if (rename(path, name))
 		return error_set(error, errno, "cannot rename %s: %s", path, strerror(errno));
 	return 0;

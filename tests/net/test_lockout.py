@@ -348,5 +348,5 @@ def test_answers_that_leave_through_another_interface(two_ways, interface):
 def test_several_options_and_policies_are_wrong_usage(scene):
     for words in (("--forced",), ("--force",), ("a", "b"), ("--force=1", "a")):
         result = scene.box.sluice("apply", *words, check=False)
-        assert result.returncode == 2 and "usage: sluice apply POLICY [--force]" in result.stderr
-    assert sh(SLUICE, "apply", "-h").stdout.startswith("sluice apply POLICY [--force]")
+        assert result.returncode == 2 and "usage: sluice apply POLICY [--confirm TIME] [--force]" in result.stderr
+    assert sh(SLUICE, "apply", "-h").stdout.startswith("sluice apply POLICY [--confirm TIME] [--force]")
