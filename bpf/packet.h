@@ -18,6 +18,7 @@
 union address {
 	__be32 v4;
 	struct in6_addr v6;
+	__u64 words[2];
 };
 
 struct packet {

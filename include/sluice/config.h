@@ -8,6 +8,8 @@
 
 #include <linux/types.h>
 
+#include "sluice/set.h"
+
 struct config {
 	__u32 default_verdict; /* enum verdict: PASS or DROP */
 	__u8 malformed_pass;   /* 1: go on with what could be parsed; 0: drop */
@@ -17,9 +19,15 @@ struct config {
 	__u8 block_source6;
 	__u8 block_destination4;
 	__u8 block_destination6;
-	__u8 reserved;
+	__u8 except_sets; /* how many dynamic sets each kind of target has */
+	__u8 from_sets;
+	__u8 to_sets;
+	__u8 reserved[2];
+	__u32 from_rules[DYNAMIC_MAX]; /* the rule of each: its slot */
+	__u32 to_rules[DYNAMIC_MAX];
 };
 
-_Static_assert(sizeof(struct config) == 12, "no hidden padding: it is compared and hashed as bytes");
+_Static_assert(sizeof(struct config) == 16 + 2 * 4 * DYNAMIC_MAX,
+	       "no hidden padding: it is compared and hashed as bytes");
 
 #endif

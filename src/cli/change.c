@@ -231,7 +231,8 @@ static size_t print_sets(const struct description *before, const struct descript
 		for (size_t j = 0; j < before->set_count; j++) {
 			const struct described_set *was = &before->sets[j];
 
-			if (strcmp(set->name, was->name) || !strcmp(set->digest, was->digest))
+			/* A dynamic set is the business of `set list`; what became of its size is in the policy. */
+			if (set->size || was->size || strcmp(set->name, was->name) || !strcmp(set->digest, was->digest))
 				continue;
 			printf("  ~ set %s: %zu %s, was %zu\n", set->name, set->prefixes, cli_prefixes(set->prefixes),
 			       was->prefixes);

@@ -13,7 +13,7 @@
 #include "policy/policy.h"
 
 /* Version of everything under ROOT: names of pins, layouts of maps, fields of the description. */
-#define SCHEMA 1
+#define SCHEMA 2
 
 #define DIGEST_TEXT_MAX 33 /* 128 bits in hex */
 
@@ -35,8 +35,11 @@ struct described_interface {
 
 struct described_set {
 	char *name;
+	char *file; /* as written in the policy; NULL: its prefixes stand there, or it is dynamic */
 	size_t prefixes;
 	char digest[DIGEST_TEXT_MAX];
+	uint32_t size; /* of a dynamic set, whose prefixes are not of the policy; 0: it is not dynamic */
+	uint64_t timeout;
 };
 
 struct description {

@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 
 #include "base/memory.h"
+#include "datapath/sets.h"
 
 static bool is_attached(const char *path)
 {
@@ -88,6 +89,8 @@ int tidy_before(const struct pins *pins, struct error *error)
 		return err;
 	if (running.current && running.current->pending)
 		number = running.current->number;
+	if (running.current)
+		sets_follow(pins, &running.current->description);
 	remove_remains(pins, &running);
 	running_free(&running);
 	remove_dead_namespaces(pins);
@@ -132,6 +135,7 @@ void tidy_after(const struct pins *pins, const struct description *current, cons
 			pins_remove(pins_path(pins, path, "state/%s", names[i]));
 	}
 	pins_free_names(names);
+	sets_tidy(pins, (const struct description *const[]){ current, previous }, 2);
 }
 
 static bool is_known(const struct running *running, const char *interface)
@@ -146,6 +150,7 @@ static bool is_known(const struct running *running, const char *interface)
 void tidy_failed(struct pins *pins, const struct running *running)
 {
 	char path[PATH_MAX], interface[IF_NAMESIZE];
+	CLEANUP_FREE const struct description **kept = xcalloc(running->generation_count, sizeof(*kept));
 	char **names;
 
 	if (!running->attachment_count && !running->generation_count) {
@@ -159,4 +164,7 @@ void tidy_failed(struct pins *pins, const struct running *running)
 			pins_remove(pins_path(pins, path, "state/%s", names[i]));
 	}
 	pins_free_names(names);
+	for (size_t i = 0; i < running->generation_count; i++)
+		kept[i] = &running->generations[i].description;
+	sets_tidy(pins, kept, running->generation_count);
 }

@@ -296,12 +296,12 @@ def replace(path, kind, value=bytes(8)):
         sh("bpftool", "map", "update", "pinned", path, "key", 0, 0, 0, 0, "value", *value)
 
 
-def header(magic=0x43554c53, schema=1, length=0):
+def header(magic=0x43554c53, schema=2, length=0):
     return struct.pack("<IIII", magic, schema, length, 0)
 
 
 DESCRIPTIONS = {
-    "other schema": ("array", header(schema=7), "schema 7; this version of Sluice reads and writes schema 1"),
+    "other schema": ("array", header(schema=7), "schema 7; this version of Sluice reads and writes schema 2"),
     "no magic": ("array", bytes(16), "this is not a description by Sluice"),
     "too small": ("array", b"SLUC" + bytes(4), "this is not a description by Sluice"),
     "other kind of map": ("hash", header(), "this is not a description by Sluice"),
