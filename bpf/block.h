@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
  * block: drop by source or destination address, whatever the protocol. A source that an `except` covers is never
- * blocked; a destination that an `except` covers is not blocked by `to`.
+ * blocked; a destination that an `except` covers is not blocked by `to`. Prefix tables have the word before dynamic
+ * sets.
  */
 #ifndef SLUICE_BLOCK_H
 #define SLUICE_BLOCK_H
 
 #include "packet.h"
 #include "prefixes.h"
+#include "sets.h"
 
 PREFIX_TABLE(block_source4);
 PREFIX_TABLE(block_source6);
@@ -26,8 +28,10 @@ static __always_inline enum verdict stage_block(struct xdp_md *ctx, struct packe
 		source = prefixes_lookup4(&block_source4, &config.block_source4, &pkt->source);
 	if (config.block_source6.end && pkt->version == 6)
 		source = prefixes_lookup6(&block_source6, &config.block_source6, &pkt->source);
-	if (source == PREFIX_EXCEPT)
+	if (source == PREFIX_EXCEPT || sets_except(pkt, &pkt->source))
 		return NEXT;
+	if (source == PREFIX_NONE)
+		source = sets_find(DYNAMIC_FROM, config.from_sets, config.from_rules, pkt, &pkt->source);
 	if (source != PREFIX_NONE) {
 		pkt->rule = source;
 		return decide(pkt, VERDICT_DROP, REASON_BLOCK_SOURCE);
@@ -37,7 +41,11 @@ static __always_inline enum verdict stage_block(struct xdp_md *ctx, struct packe
 		destination = prefixes_lookup4(&block_dest4, &config.block_dest4, &pkt->destination);
 	if (config.block_dest6.end && pkt->version == 6)
 		destination = prefixes_lookup6(&block_dest6, &config.block_dest6, &pkt->destination);
-	if (destination == PREFIX_EXCEPT || destination == PREFIX_NONE)
+	if (destination == PREFIX_EXCEPT || sets_except(pkt, &pkt->destination))
+		return NEXT;
+	if (destination == PREFIX_NONE)
+		destination = sets_find(DYNAMIC_TO, config.to_sets, config.to_rules, pkt, &pkt->destination);
+	if (destination == PREFIX_NONE)
 		return NEXT;
 	pkt->rule = destination;
 	return decide(pkt, VERDICT_DROP, REASON_BLOCK_DESTINATION);

@@ -9,16 +9,23 @@
 #include <linux/types.h>
 
 #include "sluice/prefix.h"
+#include "sluice/set.h"
 
 struct config {
 	__u32 default_verdict; /* enum verdict: PASS or DROP */
 	__u8 malformed_pass;   /* 1: go on with what could be parsed; 0: drop */
 	__u8 fragments_drop;
-	__u8 record; /* 1: write struct record for each packet; replay and explain only */
-	__u8 reserved;
+	__u8 record;	  /* 1: write struct record for each packet; replay and explain only */
+	__u8 except_sets; /* how many dynamic sets each kind of target has */
+	__u8 from_sets;
+	__u8 to_sets;
+	__u8 reserved[2];
+	__u32 from_rules[DYNAMIC_MAX]; /* the rule of each: its slot */
+	__u32 to_rules[DYNAMIC_MAX];
 	struct prefix_layout block_source4, block_source6, block_dest4, block_dest6;
 };
 
-_Static_assert(sizeof(struct config) == 72, "no hidden padding: it is compared and hashed as bytes");
+_Static_assert(sizeof(struct config) == 12 + 2 * 4 * DYNAMIC_MAX + 4 * sizeof(struct prefix_layout),
+	       "no hidden padding: it is compared and hashed as bytes");
 
 #endif

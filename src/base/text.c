@@ -7,15 +7,14 @@
 
 #include "base/memory.h"
 
-int text_read(const char *path, size_t limit, char **text, size_t *length)
+int text_read_from(int fd, size_t limit, char **text, size_t *length)
 {
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
 	CLEANUP_FREE char *buffer = NULL;
 	size_t used = 0, size = 4096;
 	struct stat file;
 	ssize_t got;
 
-	if (fd < 0 || fstat(fd, &file))
+	if (fstat(fd, &file))
 		return -errno;
 	/* Room for the NUL and one byte more, so that the read that finds the end does not make the buffer grow. */
 	if (S_ISREG(file.st_mode) && (size_t)file.st_size <= limit)
@@ -40,4 +39,11 @@ int text_read(const char *path, size_t limit, char **text, size_t *length)
 	*text = buffer;
 	buffer = NULL;
 	return 0;
+}
+
+int text_read(const char *path, size_t limit, char **text, size_t *length)
+{
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : text_read_from(fd, limit, text, length);
 }

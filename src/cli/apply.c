@@ -5,7 +5,6 @@
 #include "base/duration.h"
 #include "cli/change.h"
 #include "cli/cli.h"
-#include "lockout/lockout.h"
 
 /* Returns 0 or STATUS_USAGE, said. */
 static int read_time(const char *text, uint64_t *seconds)
@@ -32,31 +31,13 @@ static void print_waiting(const struct change *change, uint64_t confirm)
 		printf("nothing runs again\n");
 }
 
-/* A session that cannot be found is no reason not to apply: at boot there is none. */
-static void find_session(struct lockout *lockout)
-{
-	struct error error;
-
-	if (lockout_open(lockout, &error))
-		fprintf(stderr, "sluice: warning: not checked whether this policy cuts your session: %s\n", error.what);
-}
-
 static int apply(const struct policy *policy, uint64_t confirm, bool force)
 {
-	struct lockout lockout = { 0 };
-	struct examination examination = { lockout_examine, &lockout };
-	struct application how = { .confirm = confirm, .examination = &examination };
-	struct settled settled;
-	struct change change = { 0 };
+	struct application how = { .confirm = confirm };
+	struct change change;
 	struct error error;
-	int err;
 
-	if (!force)
-		find_session(&lockout);
-	err = generation_apply(policy, &how, &settled, &change, &error);
-	lockout_close(&lockout);
-	settled_print(&settled);
-	if (err)
+	if (change_apply(policy, how, force, &change, &error))
 		return cli_failed(&error);
 	change_print(&change);
 	if (confirm)

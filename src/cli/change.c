@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "lockout/lockout.h"
 
 /* A policy in canonical form, line by line. Its definitions (a set, an interface) begin in the first column. */
 struct lines {
@@ -231,7 +232,8 @@ static size_t print_sets(const struct description *before, const struct descript
 		for (size_t j = 0; j < before->set_count; j++) {
 			const struct described_set *was = &before->sets[j];
 
-			if (strcmp(set->name, was->name) || !strcmp(set->digest, was->digest))
+			/* A dynamic set is the business of `set list`; what became of its size is in the policy. */
+			if (set->size || was->size || strcmp(set->name, was->name) || !strcmp(set->digest, was->digest))
 				continue;
 			printf("  ~ set %s: %zu %s, was %zu\n", set->name, set->prefixes, cli_prefixes(set->prefixes),
 			       was->prefixes);
@@ -299,4 +301,30 @@ void settled_print(const struct settled *settled)
 			runs);
 		return;
 	}
+}
+
+/* A session that cannot be found is no reason not to apply: at boot there is none. */
+static void find_session(struct lockout *lockout)
+{
+	struct error error;
+
+	if (lockout_open(lockout, &error))
+		fprintf(stderr, "sluice: warning: not checked whether this policy cuts your session: %s\n", error.what);
+}
+
+int change_apply(const struct policy *policy, struct application how, bool force, struct change *change,
+		 struct error *error)
+{
+	struct lockout lockout = { 0 };
+	struct examination examination = { lockout_examine, &lockout };
+	struct settled settled;
+	int err;
+
+	if (!force)
+		find_session(&lockout);
+	how.examination = &examination;
+	err = generation_apply(policy, &how, &settled, change, error);
+	lockout_close(&lockout);
+	settled_print(&settled);
+	return err;
 }

@@ -5,6 +5,11 @@
 
 #include "datapath/generation.h"
 
+/* As generation_apply, unless the change would cut the session of the caller (lockout.h) and is not forced. Says on
+ * stderr what was found of a change before. */
+int change_apply(const struct policy *policy, struct application how, bool force, struct change *change,
+		 struct error *error);
+
 /* A line on the generations, then the policy's lines that went ("-") and came ("+"), then sets whose file changed. */
 void change_print(const struct change *change);
 

@@ -5,12 +5,18 @@
 #include "cli/cli.h"
 #include "compile/compile.h"
 #include "datapath/inspect.h"
+#include "datapath/set.h"
 
 static void print_sets(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->set_count; i++) {
 		const struct set *set = policy->sets[i];
 
+		if (set->size) {
+			printf("set %s: dynamic, room for %u, about %llu KiB\n", set->name, set->size,
+			       (unsigned long long)set_memory(set->size) / 1024);
+			continue;
+		}
 		printf("set %s: %zu %s", set->name, set->prefixes.count, cli_prefixes(set->prefixes.count));
 		if (set->path)
 			printf(", from %s", set->path);

@@ -21,7 +21,7 @@ void cli_warn(const struct policy *policy)
 	for (size_t i = 0; i < policy->set_count; i++) {
 		const struct set *set = policy->sets[i];
 
-		if (!set->prefixes.count)
+		if (!set->size && !set->prefixes.count)
 			fprintf(stderr, "%s:%d:%d: warning: set %s is empty\n", set->where.file, set->where.line,
 				set->where.column, set->name);
 		if (!is_used(policy, set))

@@ -82,6 +82,12 @@ static int open_subject(const char *name, const char *interface, struct subject 
 	return -ENOENT;
 }
 
+static bool blocks(const struct config *config)
+{
+	return config->block_source4.end || config->block_source6.end || config->block_dest4.end ||
+	       config->block_dest6.end || config->from_sets || config->to_sets;
+}
+
 /* Stages that the policy uses, in the packet's order, up to the one that decided. */
 static void print_stages(const struct config *config, const struct record *record, const struct subject_rule *rule)
 {
@@ -90,8 +96,7 @@ static void print_stages(const struct config *config, const struct record *recor
 		bool used;
 	} stages[] = {
 		{ "parse", true },
-		{ "block", config->block_source4.end || config->block_source6.end || config->block_dest4.end ||
-				   config->block_dest6.end },
+		{ "block", blocks(config) },
 		{ "fragments", config->fragments_drop },
 		{ "default", true },
 	};

@@ -27,6 +27,7 @@ static const struct verb {
 	{ "down", "[IFACE]", "detach from one interface, or from all", cli_down },
 	{ "show", "[-j]", "what runs", cli_show },
 	{ "stats", "[IFACE] [-j] [--watch SECONDS]", "counters by verdict, reason, rule and set", cli_stats },
+	{ "set", "add|del|list|flush|reload NAME [PREFIX…|-] [timeout TIME] [-j]", "what is in a set", cli_set },
 	{ "explain", "POLICY|IFACE PACKET… [-j] [--interface NAME]", "the way of one packet, and why", cli_explain },
 	{ "replay", "POLICY PCAP [-j] [--interface NAME]", "judge every packet of a capture", cli_replay },
 	{ "bench", "POLICY [-j] [--interface NAME]", "nanoseconds per packet beside an empty program", cli_bench },

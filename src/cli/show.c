@@ -3,9 +3,11 @@
 #include <jansson.h>
 #include <time.h>
 
+#include "base/duration.h"
 #include "cli/cli.h"
 #include "datapath/attach.h"
 #include "datapath/inspect.h"
+#include "datapath/members.h"
 #include "datapath/running.h"
 
 #define TIME_TEXT_MAX 32
@@ -44,17 +46,38 @@ static json_t *attachment_json(const struct running *running, const struct attac
 	return json;
 }
 
-static json_t *generation_json(const struct generation *generation)
+/* As it is, which is the same for all generations: see datapath/sets.h. */
+static json_t *dynamic_json(const struct pins *pins, const char *name)
+{
+	struct set_usage usage;
+	struct error ignored; /* removed meanwhile */
+	json_t *json;
+
+	if (members_usage(pins, name, &usage, &ignored))
+		return json_object();
+	json = json_pack("{s:I, s:I}", "size", (json_int_t)usage.size, "used", (json_int_t)usage.used);
+	if (usage.timeout != TIMEOUT_NEVER)
+		json_object_set_new(json, "timeout", json_integer((json_int_t)usage.timeout));
+	return json;
+}
+
+static json_t *generation_json(const struct pins *pins, const struct generation *generation)
 {
 	char text[TIME_TEXT_MAX];
 	json_t *sets = json_object();
+	json_t *dynamic = json_object();
 
-	for (size_t i = 0; i < generation->description.set_count; i++)
-		json_object_set_new(sets, generation->description.sets[i].name,
-				    json_integer(generation->description.sets[i].prefixes));
-	return json_pack("{s:i, s:s, s:s, s:o, s:s}", "number", (int)generation->number, "path",
+	for (size_t i = 0; i < generation->description.set_count; i++) {
+		const struct described_set *set = &generation->description.sets[i];
+
+		if (set->size)
+			json_object_set_new(dynamic, set->name, dynamic_json(pins, set->name));
+		else
+			json_object_set_new(sets, set->name, json_integer((json_int_t)set->prefixes));
+	}
+	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s}", "number", (int)generation->number, "path",
 			 generation->description.path, "applied", time_text(generation->description.applied, text),
-			 "sets", sets, "policy", generation->description.policy);
+			 "sets", sets, "dynamic_sets", dynamic, "policy", generation->description.policy);
 }
 
 /* What becomes of a change that is not settled: "left" seconds, rounded up, and the generation that then "runs". */
@@ -72,7 +95,7 @@ static json_t *change_json(const struct running *running)
 	return json;
 }
 
-static json_t *collect(const struct running *running)
+static json_t *collect(const struct pins *pins, const struct running *running)
 {
 	json_t *interfaces = json_array();
 	json_t *json = json_pack("{s:o}", "interfaces", interfaces);
@@ -80,9 +103,9 @@ static json_t *collect(const struct running *running)
 	for (size_t i = 0; i < running->attachment_count; i++)
 		json_array_append_new(interfaces, attachment_json(running, &running->attachments[i]));
 	if (running->current)
-		json_object_set_new(json, "current", generation_json(running->current));
+		json_object_set_new(json, "current", generation_json(pins, running->current));
 	if (running->previous)
-		json_object_set_new(json, "previous", generation_json(running->previous));
+		json_object_set_new(json, "previous", generation_json(pins, running->previous));
 	if (running->gates.exist)
 		json_object_set_new(json, "change", change_json(running));
 	return json;
@@ -125,7 +148,7 @@ static void print_interface(const json_t *interface, bool anything_runs)
 static void print_generation(const char *title, const json_t *generation)
 {
 	const char *name;
-	json_t *size;
+	json_t *size, *set;
 
 	if (!generation)
 		return;
@@ -134,6 +157,14 @@ static void print_generation(const char *title, const json_t *generation)
 	json_object_foreach(json_object_get(generation, "sets"), name, size)
 		printf("  set %s  %lld %s\n", name, (long long)json_integer_value(size),
 		       cli_prefixes(json_integer_value(size)));
+	json_object_foreach(json_object_get(generation, "dynamic_sets"), name, set)
+	{
+		long long timeout = number_of(set, "timeout");
+		char text[DURATION_TEXT_MAX];
+
+		printf("  set %s  dynamic, %lld of %lld, timeout %s\n", name, number_of(set, "used"),
+		       number_of(set, "size"), timeout ? duration_text((uint64_t)timeout, text) : "never");
+	}
 }
 
 static void print_change(const json_t *change)
@@ -179,7 +210,7 @@ int cli_show(int argc, char **argv)
 	if (err)
 		return cli_failed(&error);
 
-	json = collect(&running);
+	json = collect(&pins, &running);
 	if (as_json) {
 		json_dumpf(json, stdout, JSON_INDENT(2));
 		putchar('\n');

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "datapath/members.h"
 #include "datapath/tally.h"
 #include "packet/reason.h"
 
@@ -37,7 +38,20 @@ static void add_text(json_t *entry, const char *text)
 	json_object_set_new(entry, "text", json_string(joined));
 }
 
-static void add_interface(json_t *stats, const struct described_interface *interface, const struct tally *tally)
+/* What a dynamic set has room for and what is in it. */
+static void add_usage(json_t *entry, const struct pins *pins, const char *name)
+{
+	struct set_usage usage;
+	struct error ignored; /* a static set */
+
+	if (json_object_get(entry, "size") || members_usage(pins, name, &usage, &ignored))
+		return;
+	json_object_set_new(entry, "size", json_integer(usage.size));
+	json_object_set_new(entry, "used", json_integer((json_int_t)usage.used));
+}
+
+static void add_interface(json_t *stats, const struct pins *pins, const struct described_interface *interface,
+			  const struct tally *tally)
 {
 	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
 		add(json_object_get(stats, "verdicts"), verdict_name(verdict), &tally->verdicts[verdict]);
@@ -51,7 +65,7 @@ static void add_interface(json_t *stats, const struct described_interface *inter
 
 		add_text(add(json_object_get(stats, "rules"), where, &tally->rules[i]), rule->text);
 		if (rule->set)
-			add(json_object_get(stats, "sets"), rule->set, &tally->rules[i]);
+			add_usage(add(json_object_get(stats, "sets"), rule->set, &tally->rules[i]), pins, rule->set);
 	}
 }
 
@@ -75,7 +89,7 @@ static int collect_from(const struct pins *pins, const char *only, json_t *stats
 		err = tally_read(pins, interface, &tally, error);
 		if (err)
 			break;
-		add_interface(stats, interface, &tally);
+		add_interface(stats, pins, interface, &tally);
 		tally_free(&tally);
 		found++;
 	}
@@ -122,6 +136,9 @@ static void print_table(json_t *table, const char *title, bool zeros, const json
 		if (earlier)
 			printf(" %12.0f/s",
 			       (double)(packets - json_integer_value(json_object_get(before, "packets"))) / seconds);
+		if (json_object_get(entry, "size"))
+			printf("  %lld of %lld entries", (long long)json_integer_value(json_object_get(entry, "used")),
+			       (long long)json_integer_value(json_object_get(entry, "size")));
 		printf("%s%s\n", text ? "  " : "", text ? text : "");
 	}
 }

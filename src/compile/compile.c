@@ -57,13 +57,22 @@ static void add_prefixes(struct compiled *out, const struct prefixes *prefixes, 
 }
 
 /* An exception is of use only where something could block: by its source, also before the destination is looked up. */
-static void drop_idle_tables(struct compiled *out)
+static void drop_idle(struct compiled *out)
 {
-	bool blocks[TABLE_COUNT] = { false };
+	bool blocks[TABLE_COUNT] = {
+		[TABLE_BLOCK_SOURCE4] = out->config.from_sets,
+		[TABLE_BLOCK_SOURCE6] = out->config.from_sets,
+		[TABLE_BLOCK_DEST4] = out->config.to_sets,
+		[TABLE_BLOCK_DEST6] = out->config.to_sets,
+	};
 
 	for (int t = 0; t < TABLE_COUNT; t++) {
 		for (size_t i = 0; i < out->tables[t].count && !blocks[t]; i++)
 			blocks[t] = out->tables[t].entries[i].value != PREFIX_EXCEPT;
+	}
+	if (!out->rule_count) {
+		out->config.except_sets = 0;
+		out->dynamic_count = 0;
 	}
 	if (!blocks[TABLE_BLOCK_DEST4])
 		prefix_table_free(&out->tables[TABLE_BLOCK_DEST4]);
@@ -75,25 +84,73 @@ static void drop_idle_tables(struct compiled *out)
 		prefix_table_free(&out->tables[TABLE_BLOCK_SOURCE6]);
 }
 
-static void compile_block(struct compiled *out, const struct block *block)
+static void add_static(struct compiled *out, const struct block_rule *statement, const struct target *target)
+{
+	const struct prefixes *prefixes = target_prefixes(target);
+
+	if (statement->kind == BLOCK_EXCEPT)
+		add_prefixes(out, prefixes, true, true, PREFIX_EXCEPT);
+	else
+		add_prefixes(out, prefixes, statement->kind == BLOCK_FROM, statement->kind == BLOCK_TO,
+			     add_rule(out, statement, target));
+}
+
+static int too_many_sets(const struct compiled *out, const struct block_rule *statement, const struct target *target,
+			 struct error *error)
+{
+	error_at(error, target->where, "interface %s has more than %d dynamic sets in `%s`", out->interface->name,
+		 DYNAMIC_MAX, block_kind_name(statement->kind));
+	error_hint(error, "each is looked up for each packet; put what they hold into fewer sets");
+	return -EINVAL;
+}
+
+static int add_dynamic(struct compiled *out, const struct block_rule *statement, const struct target *target,
+		       struct error *error)
+{
+	const struct {
+		uint8_t *count;
+		uint32_t *rules; /* NULL: not counted */
+		uint32_t first;
+	} kinds[] = {
+		[BLOCK_EXCEPT] = { &out->config.except_sets, NULL, DYNAMIC_EXCEPT },
+		[BLOCK_FROM] = { &out->config.from_sets, out->config.from_rules, DYNAMIC_FROM },
+		[BLOCK_TO] = { &out->config.to_sets, out->config.to_rules, DYNAMIC_TO },
+	};
+	uint8_t *count = kinds[statement->kind].count;
+
+	if (*count == DYNAMIC_MAX)
+		return too_many_sets(out, statement, target, error);
+	out->dynamic[out->dynamic_count++] = (struct dynamic_use){
+		.set = target->set,
+		.index = kinds[statement->kind].first + *count,
+	};
+	if (kinds[statement->kind].rules)
+		kinds[statement->kind].rules[*count] = add_rule(out, statement, target);
+	(*count)++;
+	return 0;
+}
+
+static int compile_block(struct compiled *out, const struct block *block, struct error *error)
 {
 	for (size_t r = 0; r < block->rule_count; r++) {
 		const struct block_rule *statement = &block->rules[r];
 
 		for (size_t t = 0; t < statement->target_count; t++) {
 			const struct target *target = &statement->targets[t];
-			const struct prefixes *prefixes = target_prefixes(target);
+			int err = 0;
 
-			if (statement->kind == BLOCK_EXCEPT)
-				add_prefixes(out, prefixes, true, true, PREFIX_EXCEPT);
+			if (target->set && target->set->size)
+				err = add_dynamic(out, statement, target, error);
 			else
-				add_prefixes(out, prefixes, statement->kind == BLOCK_FROM, statement->kind == BLOCK_TO,
-					     add_rule(out, statement, target));
+				add_static(out, statement, target);
+			if (err)
+				return err;
 		}
 	}
 	for (int t = 0; t < TABLE_COUNT; t++)
 		prefix_table_settle(&out->tables[t]);
-	drop_idle_tables(out);
+	drop_idle(out);
+	return 0;
 }
 
 static int build_images(struct compiled *out, struct error *error)
@@ -115,7 +172,9 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 	int err;
 
 	*out = (struct compiled){ .interface = interface };
-	compile_block(out, &interface->block);
+	err = compile_block(out, &interface->block, error);
+	if (err)
+		return err;
 	if (out->rule_count > RULES_MAX) {
 		error_at(error, interface->block.where, "interface \"%s\" has %zu block rules; the limit is %d",
 			 interface->name, out->rule_count, RULES_MAX);
@@ -125,15 +184,13 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 	err = build_images(out, error);
 	if (err)
 		return err;
-	out->config = (struct config){
-		.default_verdict = interface->default_verdict,
-		.malformed_pass = interface->malformed == VERDICT_PASS,
-		.fragments_drop = interface->fragments == VERDICT_DROP,
-		.block_source4 = out->images[TABLE_BLOCK_SOURCE4].layout,
-		.block_source6 = out->images[TABLE_BLOCK_SOURCE6].layout,
-		.block_dest4 = out->images[TABLE_BLOCK_DEST4].layout,
-		.block_dest6 = out->images[TABLE_BLOCK_DEST6].layout,
-	};
+	out->config.default_verdict = interface->default_verdict;
+	out->config.malformed_pass = interface->malformed == VERDICT_PASS;
+	out->config.fragments_drop = interface->fragments == VERDICT_DROP;
+	out->config.block_source4 = out->images[TABLE_BLOCK_SOURCE4].layout;
+	out->config.block_source6 = out->images[TABLE_BLOCK_SOURCE6].layout;
+	out->config.block_dest4 = out->images[TABLE_BLOCK_DEST4].layout;
+	out->config.block_dest6 = out->images[TABLE_BLOCK_DEST6].layout;
 	return 0;
 }
 

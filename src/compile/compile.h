@@ -12,6 +12,7 @@
 #include "policy/policy.h"
 #include "sluice/config.h"
 #include "sluice/prefix.h"
+#include "sluice/set.h"
 
 /* One entry of a prefix table. `value` is an index into compiled.rules, or PREFIX_EXCEPT. */
 struct entry {
@@ -41,6 +42,12 @@ struct rule {
 	const char *set;       /* name of its set, NULL for prefixes written in the rule; borrowed from the policy */
 };
 
+/* A dynamic set that the interface names: number `index` of the maps of bpf/sets.h. */
+struct dynamic_use {
+	const struct set *set; /* borrowed from the policy */
+	uint32_t index;
+};
+
 struct compiled {
 	const struct interface *interface;
 	struct config config;
@@ -48,13 +55,16 @@ struct compiled {
 	struct image images[TABLE_COUNT]; /* of the tables */
 	struct rule *rules;
 	size_t rule_count, rule_capacity;
+	struct dynamic_use dynamic[DYNAMIC_COUNT];
+	size_t dynamic_count;
 };
 
 /* Name of the map, as in bpf/block.h. */
 const char *table_name(enum table table);
 
-/* The policy has to stay while the result is used. Returns 0, -EINVAL with `error` set (more rules than RULES_MAX),
- * or -E2BIG with `error` set (more prefixes than a table can hold). Free with compiled_free, also after an error. */
+/* The policy has to stay while the result is used. Returns 0, -EINVAL with `error` set (more rules than RULES_MAX, more
+ * dynamic sets than DYNAMIC_MAX), or -E2BIG with `error` set (more prefixes than a table can hold). Free with
+ * compiled_free, also after an error. */
 int compile(const struct interface *interface, struct compiled *out, struct error *error);
 void compiled_free(struct compiled *compiled);
 

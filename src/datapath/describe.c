@@ -45,7 +45,10 @@ struct description describe(const struct policy *policy, unsigned generation, in
 	program_object_digest(description.object);
 	for (size_t i = 0; i < policy->set_count; i++) {
 		description.sets[i].name = xstrdup(policy->sets[i]->name);
+		description.sets[i].file = policy->sets[i]->path ? xstrdup(policy->sets[i]->path) : NULL;
 		description.sets[i].prefixes = policy->sets[i]->prefixes.count;
+		description.sets[i].size = policy->sets[i]->size;
+		description.sets[i].timeout = policy->sets[i]->timeout;
 		digest_set(policy->sets[i], description.sets[i].digest);
 	}
 	return description;

@@ -49,8 +49,10 @@ static json_t *to_json(const struct description *description)
 	for (size_t i = 0; i < description->set_count; i++) {
 		const struct described_set *set = &description->sets[i];
 
-		json_array_append_new(sets, json_pack("{s:s, s:I, s:s}", "name", set->name, "prefixes",
-						      (json_int_t)set->prefixes, "digest", set->digest));
+		json_array_append_new(sets,
+				      json_pack("{s:s, s:s*, s:I, s:s, s:I, s:I}", "name", set->name, "file", set->file,
+						"prefixes", (json_int_t)set->prefixes, "digest", set->digest, "size",
+						(json_int_t)set->size, "timeout", (json_int_t)set->timeout));
 	}
 	return json_pack("{s:i, s:I, s:s, s:s, s:s, s:o, s:o}", "generation", (int)description->generation, "applied",
 			 (json_int_t)description->applied, "path", description->path, "policy", description->policy,
@@ -151,7 +153,10 @@ static void from_json(const json_t *json, struct description *out)
 		const json_t *set = json_array_get(sets, i);
 
 		out->sets[i].name = string_of(set, "name");
+		out->sets[i].file = string_of(set, "file");
 		out->sets[i].prefixes = json_integer_value(json_object_get(set, "prefixes"));
+		out->sets[i].size = json_integer_value(json_object_get(set, "size"));
+		out->sets[i].timeout = json_integer_value(json_object_get(set, "timeout"));
 		copy_digest(out->sets[i].digest, set, "digest");
 	}
 }
@@ -235,8 +240,10 @@ void description_free(struct description *description)
 		free(interface->name);
 	}
 	free(description->interfaces);
-	for (size_t i = 0; i < description->set_count; i++)
+	for (size_t i = 0; i < description->set_count; i++) {
 		free(description->sets[i].name);
+		free(description->sets[i].file);
+	}
 	free(description->sets);
 	free(description->path);
 	free(description->policy);

@@ -36,8 +36,11 @@ struct described_interface {
 
 struct described_set {
 	char *name;
+	char *file; /* as written in the policy; NULL: its prefixes stand there, or it is dynamic */
 	size_t prefixes;
 	char digest[DIGEST_TEXT_MAX];
+	uint32_t size; /* of a dynamic set, whose prefixes are not of the policy; 0: it is not dynamic */
+	uint64_t timeout;
 };
 
 struct description {

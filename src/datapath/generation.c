@@ -14,6 +14,7 @@
 #include "datapath/pins.h"
 #include "datapath/program.h"
 #include "datapath/running.h"
+#include "datapath/sets.h"
 #include "datapath/slots.h"
 #include "datapath/state.h"
 #include "datapath/swap.h"
@@ -116,7 +117,7 @@ static bool runs_already(const struct pins *pins, const struct running *running,
 	const struct generation *current = running->current;
 
 	if (!current || running->attachment_count != wanted->interface_count ||
-	    !description_same(&current->description, wanted))
+	    !description_same(&current->description, wanted) || !sets_match(pins, wanted))
 		return false;
 	for (size_t i = 0; i < wanted->interface_count; i++) {
 		const char *interface = wanted->interfaces[i].name;
@@ -130,7 +131,7 @@ static bool runs_already(const struct pins *pins, const struct running *running,
 }
 
 static int load_one(const struct pins *pins, const struct running *running, const struct interface *interface,
-		    struct making *making, struct error *error)
+		    const struct sets *sets, struct making *making, struct error *error)
 {
 	struct state state;
 	struct load load;
@@ -145,6 +146,7 @@ static int load_one(const struct pins *pins, const struct running *running, cons
 	}
 	load = (struct load){
 		.slots = making->slots,
+		.sets = sets,
 		.counters = state.counters,
 		.rules = state.rules,
 		.offload = interface->mode == MODE_OFFLOAD ? if_nametoindex(interface->name) : 0,
@@ -181,13 +183,13 @@ static int pin_one(const struct pins *pins, const struct interface *interface, c
 
 /* Loads and pins a whole generation; nothing of it is attached yet. */
 static int make(const struct pins *pins, const struct running *running, const struct policy *policy,
-		struct making *making, struct error *error)
+		const struct sets *sets, struct making *making, struct error *error)
 {
 	char path[PATH_MAX];
 	int err = 0;
 
 	for (size_t i = 0; i < policy->interface_count && !err; i++)
-		err = load_one(pins, running, &policy->interfaces[i], &making[i], error);
+		err = load_one(pins, running, &policy->interfaces[i], sets, &making[i], error);
 	for (size_t i = 0; i < policy->interface_count && !err; i++)
 		err = examine_one(&making[i], error);
 	if (err)
@@ -211,12 +213,16 @@ static int enact(const struct pins *pins, const struct running *running, struct 
 	err = description_pin(description, pins_path(pins, path, "generations/" GENERATION_NEW "/description"), error);
 	if (err)
 		return err;
-	if (needs_gates(running, placements, count, confirm))
-		return swap_through_gates(pins, running, placements, count, confirm, error);
-	err = swap(pins, running, placements, count, error);
+	if (needs_gates(running, placements, count, confirm)) {
+		err = swap_through_gates(pins, running, placements, count, confirm, error);
+	} else {
+		err = swap(pins, running, placements, count, error);
+		if (!err)
+			/* Should it fail: it runs all the same, and the next change finds it and gives it its name. */
+			tidy_name(pins, description->generation, &ignored);
+	}
 	if (!err)
-		/* Should it fail: it runs all the same, and the next change finds it and gives it its name. */
-		tidy_name(pins, description->generation, &ignored);
+		sets_follow(pins, description);
 	return err;
 }
 
@@ -232,6 +238,7 @@ static int change_to(const struct pins *pins, const struct running *running, con
 {
 	unsigned number = how->reload && running->current ? running->current->number : next_number(running);
 	size_t count = policy->interface_count;
+	struct sets sets;
 	int err = 0;
 
 	change->after = describe(policy, number, time(NULL));
@@ -246,13 +253,21 @@ static int change_to(const struct pins *pins, const struct running *running, con
 		return 0;
 	}
 
-	err = make(pins, running, policy, making, error);
+	err = sets_open(pins, policy, &sets, error);
+	if (err)
+		return err;
+	err = make(pins, running, policy, &sets, making, error);
+	if (!err)
+		err = sets_resize(pins, &sets, error);
 	for (size_t i = 0; i < count && !err; i++) {
 		describe_slots(&change->after, i, making[i].slots);
 		placements[i].program = making[i].program.fd;
 	}
 	if (!err)
 		err = enact(pins, running, placements, count, &change->after, how->confirm, error);
+	if (err)
+		sets_undo(pins, &sets);
+	sets_close(&sets);
 	for (size_t i = 0; i < count && !err; i++)
 		change->attached += !placements[i].attachment;
 	return err;
@@ -410,6 +425,8 @@ static int go_back(const struct pins *pins, const struct running *running, struc
 		err = needs_gates(running, placements, count, 0)
 			      ? swap_through_gates(pins, running, placements, count, 0, error)
 			      : swap(pins, running, placements, count, error);
+	if (!err)
+		sets_follow(pins, &to->description);
 	swap_close(placements, count);
 	for (size_t i = 0; i < count; i++)
 		cleanup_close(&placements[i].program);

@@ -71,7 +71,7 @@ static int check_bpffs(const char *root, enum access access, struct error *error
 				  "sluice -n NETNS …");
 		return -EINVAL;
 	}
-	if (access == READ)
+	if (access != WRITE)
 		return 0;
 	if (mount("bpf", BPFFS, "bpf", 0, "mode=0700")) {
 		error_set(error, errno, "cannot mount the BPF file system at " BPFFS ": %s", strerror(errno));
@@ -144,7 +144,7 @@ int pins_open(enum access access, struct pins *pins, struct error *error)
 	if (access == WRITE && geteuid() != 0)
 		return error_set(error, EPERM, "changing the data path needs root");
 	err = check_bpffs(pins->root, access, error);
-	return err ? err : lock_root(pins, access, error);
+	return err || access == UNLOCKED ? err : lock_root(pins, access, error);
 }
 
 void pins_close(struct pins *pins)

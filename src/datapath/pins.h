@@ -4,6 +4,7 @@
  *
  *   ROOT/NETNS/links/IFACE                            the attachment; its program is what runs
  *   ROOT/NETNS/state/IFACE/{counters,rules}           what outlives a generation
+ *   ROOT/NETNS/sets/NAME/{entries,head}               a dynamic set: see set.h
  *   ROOT/NETNS/generations/N/description              see description.h
  *   ROOT/NETNS/generations/N/interfaces/IFACE         the program
  *
@@ -28,8 +29,9 @@ struct pins {
 };
 
 enum access {
-	READ,  /* many at a time; finds nothing when nothing is pinned */
-	WRITE, /* one at a time; mounts bpffs and makes the folders */
+	UNLOCKED, /* without the lock, for what has one of its own; what is found may come and go */
+	READ,	  /* many at a time; finds nothing when nothing is pinned */
+	WRITE,	  /* one at a time; mounts bpffs and makes the folders */
 };
 
 /* Finds ROOT for the network namespace of the caller and takes the lock, waiting for whoever holds it. Returns 0, or a

@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "datapath/digest.h"
+#include "datapath/dynamic.h"
 #include "datapath/log.h"
 #include "sluice.skel.h"
 #include "sluice/counter.h"
@@ -105,6 +106,8 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 {
 	int err = open_skeleton(&compiled->config, how->record, out, error);
 
+	if (!err)
+		err = dynamic_prepare(out->skeleton, how->slots);
 	if (!err && how->offload)
 		set_offload(out->skeleton, how->offload);
 	for (int t = 0; t < TABLE_COUNT && !err; t++) {
@@ -126,7 +129,10 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->images[t], how->slots,
 					 error);
 	}
-	return err;
+	if (err)
+		return err;
+	err = dynamic_fill(out->skeleton, compiled, how->sets);
+	return err ? refused(error, err, "cannot give the program its dynamic sets") : 0;
 }
 
 int program_load(const struct compiled *compiled, const struct load *how, struct program *out, struct error *error)
@@ -174,6 +180,15 @@ static int running_config(const uint32_t *ids, uint32_t count, struct config *co
 	return 0;
 }
 
+/* Gives a program the map of that name of a running one, or none where that has none. */
+static int share(const uint32_t *ids, uint32_t count, struct bpf_map *map, struct error *error)
+{
+	struct bpf_map_info found;
+	CLEANUP_FD int fd = running_map(ids, count, bpf_map__name(map), &found);
+
+	return fd < 0 ? bpf_map__set_autocreate(map, false) : reuse(map, fd, error);
+}
+
 static int copy(int running, struct program *out, struct error *error)
 {
 	uint32_t ids[64];
@@ -187,16 +202,12 @@ static int copy(int running, struct program *out, struct error *error)
 	if (running_config(ids, info.nr_map_ids, &config))
 		return error_set(error, EPROTO, "the running program was not loaded by this version of Sluice");
 	err = open_skeleton(&config, true, out, error);
-	for (int t = 0; t < TABLE_COUNT && !err; t++) {
-		struct bpf_map *map = table_map(out->skeleton, t);
-		struct bpf_map_info found;
-		CLEANUP_FD int fd = running_map(ids, info.nr_map_ids, table_name(t), &found);
-
-		if (fd < 0)
-			err = bpf_map__set_autocreate(map, false);
-		else
-			err = reuse(map, fd, error);
-	}
+	for (int t = 0; t < TABLE_COUNT && !err; t++)
+		err = share(ids, info.nr_map_ids, table_map(out->skeleton, t), error);
+	if (!err)
+		err = share(ids, info.nr_map_ids, out->skeleton->maps.dynamic_entries, error);
+	if (!err)
+		err = share(ids, info.nr_map_ids, out->skeleton->maps.dynamic_heads, error);
 	return err ? err : load_skeleton(out, error);
 }
 
@@ -243,6 +254,8 @@ void program_digest(const struct compiled *compiled, char *digest)
 			digest_add(sum, &entry->value, sizeof(entry->value));
 		}
 	}
+	for (size_t i = 0; i < compiled->dynamic_count; i++)
+		digest_add(sum, compiled->dynamic[i].set->name, strlen(compiled->dynamic[i].set->name) + 1);
 	for (size_t i = 0; i < compiled->rule_count; i++) {
 		const struct rule *rule = &compiled->rules[i];
 

@@ -10,6 +10,7 @@
 #include "compile/compile.h"
 #include "datapath/description.h"
 
+struct sets;
 struct sluice_bpf;
 
 struct program {
@@ -19,10 +20,11 @@ struct program {
 
 /* How a program is to be loaded, beyond what its policy says. */
 struct load {
-	const uint32_t *slots; /* of compiled.rules; NULL: a rule's index is its slot */
-	int counters, rules;   /* state to count into, borrowed; -1: maps of its own */
-	bool record;	       /* write struct record: replay and explain */
-	unsigned offload;      /* index of the interface whose card is to run it; 0: the CPU does */
+	const uint32_t *slots;	 /* of compiled.rules; NULL: a rule's index is its slot */
+	const struct sets *sets; /* dynamic ones to look in, borrowed; NULL: empty ones of its own */
+	int counters, rules;	 /* state to count into, borrowed; -1: maps of its own */
+	bool record;		 /* write struct record: replay and explain */
+	unsigned offload;	 /* index of the interface whose card is to run it; 0: the CPU does */
 };
 
 /* Returns 0 and a program that the caller closes, or a negative errno with `error` set to what the kernel refused. */

@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 
 #include "base/memory.h"
+#include "datapath/sets.h"
 
 static bool is_attached(const char *path)
 {
@@ -105,6 +106,8 @@ int tidy_before(const struct pins *pins, struct error *error)
 
 	if (err)
 		return err;
+	if (running.current)
+		sets_follow(pins, &running.current->description);
 	if (!running.waiting) {
 		remove_remains(pins, &running);
 		remove_unknown_state(pins, &running);
@@ -119,7 +122,8 @@ int tidy_name(const struct pins *pins, unsigned number, struct error *error)
 	char path[PATH_MAX], name[PATH_MAX];
 
 	pins_path(pins, path, "generations/" GENERATION_NEW);
-	pins_remove(pins_path(pins, name, "generations/%u", number)); /* not whole, or the one whose sets were read anew */
+	pins_remove(
+		pins_path(pins, name, "generations/%u", number)); /* not whole, or the one whose sets were read anew */
 	if (rename(path, name))
 		return error_set(error, errno, "cannot rename %s: %s", path, strerror(errno));
 	return 0;
@@ -155,11 +159,13 @@ void tidy_after(const struct pins *pins, const struct description *current, cons
 			pins_remove(pins_path(pins, path, "state/%s", names[i]));
 	}
 	pins_free_names(names);
+	sets_tidy(pins, (const struct description *const[]){ current, previous }, 2);
 }
 
 void tidy_failed(struct pins *pins, const struct running *running)
 {
 	char path[PATH_MAX];
+	CLEANUP_FREE const struct description **kept = xcalloc(running->generation_count, sizeof(*kept));
 
 	if (!running->attachment_count && !running->generation_count) {
 		pins_remove_all(pins);
@@ -167,4 +173,7 @@ void tidy_failed(struct pins *pins, const struct running *running)
 	}
 	pins_remove(pins_path(pins, path, "generations/" GENERATION_NEW));
 	remove_unknown_state(pins, running);
+	for (size_t i = 0; i < running->generation_count; i++)
+		kept[i] = &running->generations[i].description;
+	sets_tidy(pins, kept, running->generation_count);
 }

@@ -7,9 +7,7 @@
 
 #include "base/memory.h"
 #include "policy/check.h"
-
-/* Room for a name in the tables and messages of every verb. */
-#define SET_NAME_MAX 63
+#include "policy/entries.h"
 
 static bool is_set_name(const char *name)
 {
@@ -48,6 +46,41 @@ void build_set_file(struct parse *parse, struct location where, char *path)
 
 	set->path = path;
 	set->path_where = where;
+}
+
+static int bad_size(struct parse *parse, struct location where, const char *text)
+{
+	int err = error_at(parse->error, where, "`%.80s` is not a size for a set", text);
+
+	error_hint(parse->error, "it is how many entries the set has room for: a number from 1 to %u", SET_SIZE_MAX);
+	return err;
+}
+
+int build_set_size(struct parse *parse, struct location where, char *text)
+{
+	struct set *set = parse->policy->sets[parse->policy->set_count - 1];
+	CLEANUP_FREE char *owned = text;
+	uint32_t size = 0;
+
+	for (const char *digit = owned; *digit; digit++) {
+		if (!isdigit((unsigned char)*digit))
+			return bad_size(parse, where, owned);
+		size = size * 10 + (uint32_t)(*digit - '0');
+		if (size > SET_SIZE_MAX)
+			return bad_size(parse, where, owned);
+	}
+	if (!size)
+		return bad_size(parse, where, owned);
+	set->size = size;
+	return 0;
+}
+
+int build_set_timeout(struct parse *parse, struct location where, char *text)
+{
+	struct set *set = parse->policy->sets[parse->policy->set_count - 1];
+	CLEANUP_FREE char *owned = text;
+
+	return timeout_parse(owned, where, &set->timeout, parse->error);
 }
 
 /* dev_valid_name() in the kernel's net/core/dev.c; its isspace() counts 0xa0, the no-break space of Latin-1. */

@@ -29,6 +29,8 @@ bool is_keyword(const char *word);
 /* All return 0, or -EINVAL with parse->error set. Texts are owned by the call from then on, also when it fails. */
 int build_set(struct parse *parse, struct location where, char *name);
 void build_set_file(struct parse *parse, struct location where, char *path);
+int build_set_size(struct parse *parse, struct location where, char *text);
+int build_set_timeout(struct parse *parse, struct location where, char *text);
 int build_interface(struct parse *parse, struct location where, char *name);
 /* Notes in `*place`, which belongs to the newest interface, that `statement` stands at `where`; only once. */
 int build_statement(struct parse *parse, struct location *place, struct location where, const char *statement);

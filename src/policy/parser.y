@@ -38,7 +38,6 @@ int keyword_token(const char *word);
 static int yyerror(const struct location *where, void *scanner, struct parse *parse, const char *message);
 static int later_stage(struct parse *parse, struct location where, const char *stage);
 static int later_track(struct parse *parse, struct location where);
-static int later_dynamic(struct parse *parse, struct location where);
 static int later_service(struct parse *parse, struct location where);
 }
 
@@ -54,9 +53,11 @@ static int later_service(struct parse *parse, struct location where);
 %token <text> WORD	"a prefix"
 %token <text> REFERENCE	"a set (@name)"
 %token <text> STRING	"a string in double quotes"
+%token <text> NUMBER	"a number"
+%token <text> DURATION	"a time (90s, 10m, 1h, 7d)"
 
 /* The words of the language: this is the only list of them, and messages name them in this order. */
-%token SET "set" FILE "file"
+%token SET "set" FILE "file" DYNAMIC "dynamic" SIZE "size" TIMEOUT "timeout"
 %token INTERFACE "interface"
 %token MODE "mode" NATIVE "native" GENERIC "generic" OFFLOAD "offload"
 %token FRAGMENTS "fragments" MALFORMED "malformed" PASS "pass" DROP "drop"
@@ -66,7 +67,7 @@ static int later_service(struct parse *parse, struct location where);
 %token OPEN "{" COMMA "," CLOSE "}" SEMICOLON ";"
 
 /* Words that belong to later versions: known, never proposed. */
-%token DYNAMIC "dynamic" TRACK "track" SERVICE "service"
+%token TRACK "track" SERVICE "service"
 %token LIMIT "limit" SYNPROXY "synproxy" FILTER "filter" BALANCE "balance" ROUTE "route" CAPTURE "capture"
 
 %destructor { free($$); } <text>
@@ -88,7 +89,16 @@ policy:
 set:
   set_name "{" prefixes "}"	{ TRY(build_list_end(parse)); }
 | set_name "file" STRING	{ build_set_file(parse, @3, $3); }
-| set_name "dynamic"		{ TRY(later_dynamic(parse, @2)); }
+| set_name "dynamic" "size" set_size set_timeout
+;
+
+set_size:
+  NUMBER		{ TRY(build_set_size(parse, @1, $1)); }
+;
+
+set_timeout:
+  %empty
+| "timeout" DURATION	{ TRY(build_set_timeout(parse, @2, $2)); }
 ;
 
 set_name:
@@ -328,13 +338,6 @@ static int later_track(struct parse *parse, struct location where)
 {
 	int err = error_at(parse->error, where, "tracking fragments is not part of this version of Sluice");
 	error_hint(parse->error, "write `fragments pass` or `fragments drop`");
-	return err;
-}
-
-static int later_dynamic(struct parse *parse, struct location where)
-{
-	int err = error_at(parse->error, where, "dynamic sets are not part of this version of Sluice");
-	error_hint(parse->error, "this version has sets written in { } and sets from a file");
 	return err;
 }
 

@@ -14,11 +14,20 @@
 #include "policy/prefix.h"
 #include "sluice/verdict.h"
 
-/* A named collection of prefixes, written in the policy or kept in a file. */
+/* Bounds of a dynamic set: 16 million entries take 1.6 GB, and nobody waits for a ban of more than ten years to end. */
+#define SET_SIZE_MAX (1U << 24)
+#define SET_TIMEOUT_MAX (3650 * 86400ULL)
+
+#define SET_NAME_MAX 63 /* bytes: room for a name in the tables and messages of every verb */
+
+/* A named collection of prefixes: written in the policy, kept in a file, or dynamic: filled while the policy runs. */
 struct set {
 	char *name;
 	struct location where;
-	char *path; /* NULL: inline. As written; relative to the policy's folder */
+	uint32_t size;	  /* of a dynamic set: how many entries it has room for; 0: the set is not dynamic */
+	uint64_t timeout; /* of a dynamic set: seconds an entry stays unless it is added with another time; 0: for ever
+			   */
+	char *path;	  /* NULL: inline. As written; relative to the policy's folder */
 	struct location path_where;
 	struct prefixes prefixes; /* as written, or as read from the file: unsorted, duplicates and all */
 };

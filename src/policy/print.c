@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/duration.h"
 #include "policy/policy.h"
 
 /* A longer list has a line for each prefix. */
@@ -52,8 +53,14 @@ static void print_long_list(FILE *out, const struct prefixes *list)
 
 static void print_set(FILE *out, const struct set *set)
 {
+	char timeout[DURATION_TEXT_MAX];
+
 	fprintf(out, "set %s ", set->name);
-	if (set->path) {
+	if (set->size) {
+		fprintf(out, "dynamic size %u", set->size);
+		if (set->timeout)
+			fprintf(out, " timeout %s", duration_text(set->timeout, timeout));
+	} else if (set->path) {
 		fputs("file ", out);
 		print_string(out, set->path);
 	} else if (set->prefixes.count > SHORT_LIST) {

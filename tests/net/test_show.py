@@ -54,7 +54,7 @@ def test_json_of_the_generations(quiet):
         assert started - 2 < time.mktime(applied) - offset < time.time() + 2
         assert (generation["number"], generation["sets"]) == (number, sets)
         assert generation["path"] == f"{quiet.lab.folder.name}/{name}.policy"
-        assert list(generation) == ["number", "path", "applied", "sets", "policy"]
+        assert list(generation) == ["number", "path", "applied", "sets", "dynamic_sets", "policy"]
 
 
 def test_policy_in_json_is_whole_and_can_be_applied(quiet):

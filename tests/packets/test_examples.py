@@ -12,6 +12,8 @@ EXAMPLES = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../exampl
 
 # policy, interface, packet, reason, and the policy's text of the rule (None: no rule decided).
 JUDGEMENTS = [
+    ("bans", "eth0", "tcp 203.0.113.9 to 192.0.2.80:80", "default", None),  # nobody is banned yet
+
     ("blocklist", "eth0", "udp 198.51.100.200:53 to 192.0.2.7:53", "block-source", "from @listed"),
     ("blocklist", "eth0", "sctp 203.0.113.9:1 to 198.51.100.1:2", "block-source", "from @listed"),
     ("blocklist", "eth0", "tcp 2001:db8:1::1 to [2001:db8:dead::1]:80", "block-destination", "to @listed"),

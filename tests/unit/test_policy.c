@@ -31,6 +31,8 @@ struct wrong {
 #define WRITE_IT "write it as 192.0.2.0/24, 2001:db8::/32 or a single address"
 #define NAME_HINT "Linux refuses an empty name, . and .., and white space, / and : in a name"
 #define SET_NAME_HINT "it begins with a letter or _, goes on with letters, digits, _ or -, and has at most 63"
+#define SIZE_HINT "it is how many entries the set has room for: a number from 1 to 16777216"
+#define TIME_HINT "write it as 90s, 10m, 1h or 7d, from 1s to 3650d, or never"
 #define LETTERS_64 "aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffgggggggghhhhhhhh"
 
 static const struct wrong wrongs[] = {
@@ -93,7 +95,8 @@ static const struct wrong wrongs[] = {
 	  "expected `except`, `from`, `to`, `,` or `}`" },
 	{ "missing_brace_of_set", "set a {\n::1,", NULL, 2, 5,
 	  "unexpected end of the file: the { at line 1, column 7 is not closed", "expected a prefix or `}`" },
-	{ "end_without_a_brace", "set a", NULL, 1, 6, "unexpected end of the file", "expected `file` or `{`" },
+	{ "end_without_a_brace", "set a", NULL, 1, 6, "unexpected end of the file",
+	  "expected `file`, `dynamic` or `{`" },
 
 	/* Names. */
 	{ "unknown_set_near_miss", "set office { }\ninterface eth0 { block { from @ofice } }", NULL, 2, 31,
@@ -194,9 +197,39 @@ static const struct wrong wrongs[] = {
 	  "this version has sets and interfaces" },
 	{ "later_fragments_track", "interface eth0 { fragments track }", NULL, 1, 28,
 	  "tracking fragments is not part of this version of Sluice", "write `fragments pass` or `fragments drop`" },
-	{ "later_dynamic_set", "set banned dynamic size 1000000 timeout 10m", NULL, 1, 12,
-	  "dynamic sets are not part of this version of Sluice",
-	  "this version has sets written in { } and sets from a file" },
+
+	/* Dynamic sets. */
+	{ "dynamic_set_without_size", "set a dynamic\nset b { }", NULL, 2, 1, "unexpected `set`", "expected `size`" },
+	{ "dynamic_set_with_timeout_only", "set a dynamic timeout 10m", NULL, 1, 15, "unexpected `timeout`",
+	  "expected `size`" },
+	{ "near_miss_of_size", "set a dynamic sise 10", NULL, 1, 15, "unknown word `sise`", "did you mean `size`?" },
+	{ "near_miss_of_timeout", "set a dynamic size 10 timout 10m", NULL, 1, 23, "unknown word `timout`",
+	  "did you mean `timeout`?" },
+	{ "size_missing", "set a dynamic size { }", NULL, 1, 20, "unexpected `{`", "expected a number" },
+	{ "size_no_number", "set a dynamic size many", NULL, 1, 20, "`many` is not a size for a set", SIZE_HINT },
+	{ "size_with_unit", "set a dynamic size 10k", NULL, 1, 20, "`10k` is not a size for a set", SIZE_HINT },
+	{ "size_negative", "set a dynamic size -1", NULL, 1, 20, "`-1` is not a size for a set", SIZE_HINT },
+	{ "size_of_nothing", "set a dynamic size 0", NULL, 1, 20, "`0` is not a size for a set", SIZE_HINT },
+	{ "size_too_large", "set a dynamic size 16777217", NULL, 1, 20, "`16777217` is not a size for a set",
+	  SIZE_HINT },
+	{ "size_past_32_bits", "set a dynamic size 4294967297", NULL, 1, 20, "`4294967297` is not a size for a set",
+	  SIZE_HINT },
+	{ "timeout_missing", "set a dynamic size 1 timeout\n}", NULL, 2, 1, "unexpected `}`",
+	  "expected a time (90s, 10m, 1h, 7d)" },
+	{ "timeout_no_time", "set a dynamic size 1 timeout soon", NULL, 1, 30, "`soon` is not a time", TIME_HINT },
+	{ "timeout_of_two_units", "set a dynamic size 1 timeout 1h30m", NULL, 1, 30, "`1h30m` is not a time",
+	  TIME_HINT },
+	{ "timeout_of_nothing", "set a dynamic size 1 timeout 0s", NULL, 1, 30, "0s is no time at all", TIME_HINT },
+	{ "timeout_too_long", "set a dynamic size 1 timeout 3651d", NULL, 1, 30,
+	  "3651d is longer than a timeout can be", TIME_HINT },
+	{ "timeout_past_64_bits", "set a dynamic size 1 timeout 99999999999999999999d", NULL, 1, 30,
+	  "99999999999999999999d is longer than a timeout can be", TIME_HINT },
+	{ "dynamic_set_with_prefixes", "set a dynamic size 10 { 192.0.2.1 }", NULL, 1, 23, "unexpected `{`",
+	  "expected `set`, `timeout`, `interface` or the end of the file" },
+	{ "dynamic_set_twice", "set a dynamic size 10\nset a { }\ninterface b { }", NULL, 2, 5,
+	  "set a is defined twice", "the other one is at line 1" },
+	{ "dynamic_set_unknown", "set banned dynamic size 10\ninterface b { block { from @baned } }", NULL, 2, 28,
+	  "unknown set @baned", "did you mean @banned?" },
 };
 
 static void wrong_policy_says_what_and_where(void **state)

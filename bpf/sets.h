@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/*
+ * Dynamic sets: is an address in one, now? The maps of a set are reached through arrays of maps, which user space can
+ * point at others while the program runs: so a set can get another size under every program that uses it.
+ */
+#ifndef SLUICE_BPF_SETS_H
+#define SLUICE_BPF_SETS_H
+
+#include "packet.h"
+#include "sluice/set.h"
+
+/* Preallocated: the memory is there before the first packet is, and no lack of it can keep an entry out. */
+struct dynamic_entries {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1); /* each set has its own */
+	__uint(key_size, sizeof(struct set_key));
+	__uint(value_size, sizeof(struct set_value));
+};
+
+struct dynamic_head {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct set_head));
+};
+
+/* Not created where a policy names no dynamic set. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, DYNAMIC_COUNT);
+	__type(key, __u32);
+	__array(values, struct dynamic_entries);
+} dynamic_entries SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, DYNAMIC_COUNT);
+	__type(key, __u32);
+	__array(values, struct dynamic_head);
+} dynamic_heads SEC(".maps");
+
+static __always_inline int set_has_length(void *entries, const struct packet *pkt, const union address *address,
+					  __u32 length)
+{
+	struct set_key key = {
+		.address = { address->words[0] & bpf_cpu_to_be64(set_mask_high(length)),
+			     address->words[1] & bpf_cpu_to_be64(set_mask_low(length)) },
+		.version = pkt->version,
+		.length = length,
+	};
+	struct set_value *value = bpf_map_lookup_elem(entries, &key);
+
+	/* The coarse clock costs a memory read; it is behind by at most a tick. */
+	return value && (value->expires == SET_NEVER || value->expires > bpf_ktime_get_coarse_ns());
+}
+
+static __always_inline int set_has(__u32 index, const struct packet *pkt, const union address *address)
+{
+	void *entries = bpf_map_lookup_elem(&dynamic_entries, &index);
+	void *head_map = bpf_map_lookup_elem(&dynamic_heads, &index);
+	struct set_head *head;
+	__u64 lengths;
+	__u32 only = 0;
+
+	if (!entries || !head_map)
+		return 0;
+	head = bpf_map_lookup_elem(head_map, &only);
+	if (!head)
+		return 0;
+	/* At once: user space changes all of them at once, too. */
+	lengths = *(volatile __u64 *)&head->lengths[pkt->version == 6];
+	for (int i = 0; i < SET_LENGTHS && lengths; i++, lengths >>= 8) {
+		if (set_has_length(entries, pkt, address, (lengths & 0xff) - 1))
+			return 1;
+	}
+	return 0;
+}
+
+/* The rule of the first of these sets that has the address; PREFIX_NONE when none has. */
+static __always_inline __u32 sets_find(__u32 first, __u32 count, const volatile __u32 *rules, const struct packet *pkt,
+				       const union address *address)
+{
+	for (__u32 i = 0; i < count && i < DYNAMIC_MAX; i++) {
+		if (set_has(first + i, pkt, address))
+			return rules[i];
+	}
+	return PREFIX_NONE;
+}
+
+static __always_inline int sets_except(const struct packet *pkt, const union address *address)
+{
+	for (__u32 i = 0; i < config.except_sets && i < DYNAMIC_MAX; i++) {
+		if (set_has(DYNAMIC_EXCEPT + i, pkt, address))
+			return 1;
+	}
+	return 0;
+}
+
+#endif

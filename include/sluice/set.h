@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/*
+ * Dynamic sets: filled while the program runs, shared by every program that names them. A set is two maps, which
+ * outlive a generation:
+ *
+ *   entries[struct set_key]   until when each prefix is in the set
+ *   head[0]                   which prefix lengths are in use, so that a packet costs one look-up for each of them
+ */
+#ifndef SLUICE_SET_H
+#define SLUICE_SET_H
+
+#include <linux/types.h>
+
+/* Prefix lengths of one family that a set can hold at a time: as many as bytes in a word that is read at once. */
+#define SET_LENGTHS 8
+
+/* Dynamic sets that the `except`s of one interface can name, that its `from`s can, and that its `to`s can. */
+#define DYNAMIC_MAX 16
+
+/* Where these stand in the maps of bpf/sets.h. */
+enum dynamic_first {
+	DYNAMIC_EXCEPT = 0,
+	DYNAMIC_FROM = DYNAMIC_MAX,
+	DYNAMIC_TO = 2 * DYNAMIC_MAX,
+	DYNAMIC_COUNT = 3 * DYNAMIC_MAX,
+};
+
+struct set_key {
+	__u64 address[2]; /* network byte order, IPv4 in the first four bytes; bits past the length are 0 */
+	__u8 version;	  /* 4 or 6 */
+	__u8 length;
+	__u8 reserved[6];
+};
+
+_Static_assert(sizeof(struct set_key) == 24, "no hidden padding: the kernel hashes and compares the bytes");
+
+#define SET_NEVER (~0ULL)
+
+struct set_value {
+	__u64 expires; /* nanoseconds of CLOCK_MONOTONIC, or SET_NEVER; from then on the entry counts as gone */
+};
+
+_Static_assert(sizeof(struct set_value) == 8, "shared layout");
+
+struct set_head {
+	/* Of IPv4 and IPv6: each byte is a prefix length plus 1, lowest byte first, 0 ends them. */
+	__u64 lengths[2];
+	__u64 timeout; /* seconds that an entry stays unless it is added with another time; 0: for ever */
+};
+
+_Static_assert(sizeof(struct set_head) == 24, "shared layout");
+
+/* The first `length` bits (0 to 128) of an address, as its two words in host byte order. */
+static inline __u64 set_mask_high(__u32 length)
+{
+	return length >= 64 ? ~0ULL : ~(~0ULL >> length);
+}
+
+static inline __u64 set_mask_low(__u32 length)
+{
+	if (length <= 64)
+		return 0;
+	return length >= 128 ? ~0ULL : ~(~0ULL >> (length - 64));
+}
+
+#endif
