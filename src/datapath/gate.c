@@ -254,8 +254,12 @@ static int load_gate(struct gate_bpf *skeleton, const struct deadline *deadline,
 	}
 	map = bpf_map__fd(skeleton->maps.gate_generations);
 	for (uint32_t i = 0; i < GATE_GENERATIONS; i++) {
-		if (programs[i] >= 0 && bpf_map_update_elem(map, &i, &programs[i], BPF_ANY))
-			return error_set(error, errno, "cannot put a program behind a gate: %s", strerror(errno));
+		if (programs[i] < 0 || !bpf_map_update_elem(map, &i, &programs[i], BPF_ANY))
+			continue;
+		err = error_set(error, errno, "cannot put a program behind a gate: %s", strerror(errno));
+		if (err == -EINVAL)
+			error_hint(error, "what runs was not loaded by Sluice; sluice down, then apply");
+		return err;
 	}
 	return 0;
 }

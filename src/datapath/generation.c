@@ -458,9 +458,11 @@ int generation_rollback(struct settled *settled, struct change *change, struct e
 		return err;
 	err = running.waiting ? take_back(&pins, &running, error) : go_back(&pins, &running, error);
 	if (!err) {
+		const struct generation *const *waiting = running.waiting ? running.behind : NULL;
+
 		*change = (struct change){ 0 };
-		change->before = take_description(&running, running.current);
-		change->after = take_description(&running, running.previous);
+		change->before = take_description(&running, waiting ? waiting[GATE_NEW] : running.current);
+		change->after = take_description(&running, waiting ? waiting[GATE_OLD] : running.previous);
 	} else if (!running.waiting) {
 		tidy_failed(&pins, &running);
 	}
