@@ -92,18 +92,6 @@ bool connection_same(const struct connection *a, const struct connection *b)
 	       is_same_address(&a->local, &b->local) && a->local.port == b->local.port;
 }
 
-static bool is_loopback(const struct endpoint *endpoint)
-{
-	if (endpoint->version == 4)
-		return endpoint->address[0] == IN_LOOPBACKNET;
-	return !memcmp(endpoint->address, &in6addr_loopback, sizeof(in6addr_loopback));
-}
-
-bool connection_is_loopback(const struct connection *connection)
-{
-	return is_same_address(&connection->remote, &connection->local) || is_loopback(&connection->remote);
-}
-
 const char *endpoint_text(const struct endpoint *endpoint, char *text)
 {
 	return inet_ntop(endpoint->version == 4 ? AF_INET : AF_INET6, endpoint->address, text, INET6_ADDRSTRLEN);

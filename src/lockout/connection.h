@@ -31,9 +31,6 @@ bool connection_parse(const char *text, struct connection *connection);
 /* True when addresses and ports are the same. */
 bool connection_same(const struct connection *a, const struct connection *b);
 
-/* True when its packets never leave the machine: both ends are one address, or loopback addresses. */
-bool connection_is_loopback(const struct connection *connection);
-
 /* The address, written into `text`, which has INET6_ADDRSTRLEN bytes. */
 const char *endpoint_text(const struct endpoint *endpoint, char *text);
 

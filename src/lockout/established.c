@@ -25,8 +25,7 @@ static int read_socket(const struct nlmsghdr *message, void *context)
 		.device = id->idiag_if,
 	};
 
-	if (!connection_is_loopback(&connection))
-		search->found(&connection, socket->idiag_inode, search->context);
+	search->found(&connection, socket->idiag_inode, search->context);
 	return MNL_CB_OK;
 }
 

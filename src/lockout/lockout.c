@@ -18,33 +18,36 @@ struct passage {
 	struct arrival arrival;
 };
 
-static int add_passages(const struct connection *connection, struct lockout *lockout, struct error *error)
+static void add_passages(const struct connection *connection, const struct devices *devices, struct lockout *lockout)
 {
 	struct arrivals arrivals = { 0 };
-	int err = route_arrivals(connection, &arrivals);
 
+	route_arrivals(connection, devices, &arrivals);
 	for (size_t i = 0; i < arrivals.count; i++) {
 		lockout->passages =
 			xgrow(lockout->passages, lockout->count, &lockout->capacity, sizeof(*lockout->passages));
 		lockout->passages[lockout->count++] = (struct passage){ *connection, arrivals.list[i] };
 	}
 	free(arrivals.list);
-	return err ? error_set(error, -err, "cannot list the network interfaces: %s", strerror(-err)) : 0;
 }
 
 int lockout_open(struct lockout *lockout, struct error *error)
 {
 	struct connections connections = { 0 };
-	struct lockout opened = { 0 };
+	struct devices devices = { 0 };
 	int err = session_connections(&connections, error);
 
-	for (size_t i = 0; i < connections.count && !err; i++)
-		err = add_passages(&connections.list[i], &opened, error);
-	free(connections.list);
 	if (err)
-		lockout_close(&opened);
+		return err;
+	err = route_devices(&devices);
+	if (err)
+		error_set(error, -err, "cannot list the network interfaces: %s", strerror(-err));
 	else
-		*lockout = opened;
+		*lockout = (struct lockout){ 0 };
+	for (size_t i = 0; i < connections.count && !err; i++)
+		add_passages(&connections.list[i], &devices, lockout);
+	free(connections.list);
+	free(devices.list);
 	return err;
 }
 

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/memory.h"
@@ -30,8 +28,7 @@ static int read_route(const struct nlmsghdr *message, void *context)
 	const struct nlattr *attribute;
 
 	route->type = header->rtm_type;
-	mnl_attr_for_each(attribute, message, sizeof(*header))
-	{
+	mnl_attr_for_each (attribute, message, sizeof(*header)) {
 		if (mnl_attr_get_type(attribute) == RTA_OIF)
 			route->device = mnl_attr_get_u32(attribute);
 	}
@@ -67,8 +64,7 @@ static void read_vlan(const struct nlattr *data, struct device *device)
 {
 	const struct nlattr *attribute;
 
-	mnl_attr_for_each_nested(attribute, data)
-	{
+	mnl_attr_for_each_nested (attribute, data) {
 		if (mnl_attr_get_type(attribute) == IFLA_VLAN_ID)
 			device->vlan = mnl_attr_get_u16(attribute);
 	}
@@ -78,8 +74,7 @@ static void read_kind(const struct nlattr *information, struct device *device)
 {
 	const struct nlattr *attribute, *data = NULL;
 
-	mnl_attr_for_each_nested(attribute, information)
-	{
+	mnl_attr_for_each_nested (attribute, information) {
 		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
 			device->kind = device_kind(mnl_attr_get_str(attribute));
 		if (mnl_attr_get_type(attribute) == IFLA_INFO_DATA)
@@ -97,8 +92,7 @@ static int read_device(const struct nlmsghdr *message, void *context)
 	const struct nlattr *attribute;
 	bool elsewhere = false;
 
-	mnl_attr_for_each(attribute, message, sizeof(*header))
-	{
+	mnl_attr_for_each (attribute, message, sizeof(*header)) {
 		switch (mnl_attr_get_type(attribute)) {
 		case IFLA_LINK:
 			device.lower = mnl_attr_get_u32(attribute);
@@ -123,7 +117,7 @@ static int read_device(const struct nlmsghdr *message, void *context)
 	return MNL_CB_OK;
 }
 
-static int read_devices(struct devices *devices)
+int route_devices(struct devices *devices)
 {
 	int err = -EINTR;
 
@@ -139,23 +133,18 @@ static int read_devices(struct devices *devices)
 	return err;
 }
 
-int route_arrivals(const struct connection *connection, struct arrivals *arrivals)
+void route_arrivals(const struct connection *connection, const struct devices *devices, struct arrivals *arrivals)
 {
 	const struct endpoint *remote = &connection->remote, *local = &connection->local;
-	struct devices devices = { 0 };
 	struct route back, owner;
-	int err = ask_route(remote, local, connection->device, 0, &back);
 
-	if (!err && back.type == RTN_LOCAL)
-		return 0;
 	/* Either may be missing: a route that only marked packets take; an address that a proxy answers for. */
+	if (ask_route(remote, local, connection->device, 0, &back))
+		back = (struct route){ 0 };
 	if (ask_route(local, NULL, connection->device, RTM_F_FIB_MATCH, &owner))
-		owner.device = 0;
-	err = read_devices(&devices);
-	if (!err) {
-		devices_arrivals(&devices, back.device, arrivals);
-		devices_arrivals(&devices, owner.device, arrivals);
-	}
-	free(devices.list);
-	return err;
+		owner = (struct route){ 0 };
+	if (back.type == RTN_LOCAL)
+		return;
+	devices_arrivals(devices, back.device, arrivals);
+	devices_arrivals(devices, owner.device, arrivals);
 }

@@ -115,35 +115,6 @@ static void connections_are_the_same_by_addresses_and_ports(void **state)
 	}
 }
 
-static void connections_that_stay_in_the_machine_are_told(void **state)
-{
-	static const char *const within[] = {
-		"127.0.0.1 1 127.0.0.1 22",
-		"127.8.9.10 1 127.0.0.1 22",
-		"::1 1 ::1 22",
-		"::ffff:127.0.0.1 1 ::ffff:127.0.0.1 22",
-		"198.51.100.1 1 198.51.100.1 22",
-		"2001:db8::1 1 2001:db8::1 22",
-	};
-	static const char *const without[] = {
-		"126.0.0.1 1 127.0.0.1 22",
-		"192.0.2.7 1 198.51.100.1 1",
-		"7f00::1 1 2001:db8::1 22",
-		"::2 1 2001:db8::1 22",
-	};
-
-	for (size_t i = 0; i < COUNT(within); i++) {
-		struct connection connection = parsed(within[i]);
-
-		assert_true(connection_is_loopback(&connection));
-	}
-	for (size_t i = 0; i < COUNT(without); i++) {
-		struct connection connection = parsed(without[i]);
-
-		assert_false(connection_is_loopback(&connection));
-	}
-}
-
 static void frame_is_what_arrives(void **state)
 {
 	static const struct {
@@ -262,7 +233,6 @@ int main(void)
 		cmocka_unit_test(what_sshd_leaves_is_read),
 		cmocka_unit_test(anything_else_is_not),
 		cmocka_unit_test(connections_are_the_same_by_addresses_and_ports),
-		cmocka_unit_test(connections_that_stay_in_the_machine_are_told),
 		cmocka_unit_test(frame_is_what_arrives),
 		cmocka_unit_test(kinds_are_known_by_their_names),
 		cmocka_unit_test(packet_arrives_on_all_that_an_interface_stands_on),
