@@ -316,10 +316,11 @@ static int too_many_lengths(const struct dynamic_set *set, const struct lengths 
 {
 	char text[PREFIX_TEXT_MAX], used[8 * SET_LENGTHS] = "";
 
-	for (uint64_t word = lengths->words[prefix->version == 6]; word; word >>= 8) {
+	for (unsigned length = 0; length <= 128; length++) {
 		size_t end = strlen(used);
 
-		snprintf(used + end, sizeof(used) - end, " /%u", (unsigned)(word & 0xff) - 1);
+		if (lengths_have(lengths->words[prefix->version == 6], length))
+			snprintf(used + end, sizeof(used) - end, " /%u", length);
 	}
 	error_set(error, E2BIG, "set %s cannot take %s: with it there would be IPv%d prefixes of %d different lengths",
 		  set->name, prefix_print(prefix, text), prefix->version, SET_LENGTHS + 1);

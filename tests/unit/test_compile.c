@@ -243,6 +243,111 @@ static void source_exception_stays_where_only_destinations_block(void **state)
 	policy_free(policy);
 }
 
+static struct compiled compile_text(const char *text, struct policy **policy)
+{
+	struct compiled compiled;
+	struct error error;
+
+	*policy = parse(text);
+	assert_int_equal(compile(&(*policy)->interfaces[0], &compiled, &error), 0);
+	return compiled;
+}
+
+static void dynamic_sets_become_uses_and_rules(void **state)
+{
+	struct policy *policy;
+	struct compiled compiled = compile_text("set a dynamic size 10 set b dynamic size 20 timeout 1m\n"
+						"interface eth0 { block {\n"
+						"  from 10.0.0.0/8, @b, @a\n"
+						"  except @a; to @b, 11.0.0.0/8\n"
+						"} }",
+						&policy);
+	static const struct {
+		const char *set;
+		uint32_t index;
+	} uses[] = { { "b", DYNAMIC_FROM }, { "a", DYNAMIC_FROM + 1 }, { "a", DYNAMIC_EXCEPT }, { "b", DYNAMIC_TO } };
+
+	assert_int_equal(compiled.dynamic_count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_string_equal(compiled.dynamic[i].set->name, uses[i].set);
+		assert_int_equal(compiled.dynamic[i].index, uses[i].index);
+	}
+	assert_int_equal(compiled.config.from_sets, 2);
+	assert_int_equal(compiled.config.to_sets, 1);
+	assert_int_equal(compiled.config.except_sets, 1);
+	assert_int_equal(compiled.rule_count, 5);
+	assert_string_equal(compiled.rules[compiled.config.from_rules[0]].text, "from @b");
+	assert_string_equal(compiled.rules[compiled.config.from_rules[1]].text, "from @a");
+	assert_string_equal(compiled.rules[compiled.config.to_rules[0]].text, "to @b");
+	assert_string_equal(compiled.rules[compiled.config.to_rules[0]].set, "b");
+	assert_int_equal(compiled.rules[compiled.config.to_rules[0]].where.line, 4);
+	compiled_free(&compiled);
+	policy_free(policy);
+}
+
+static void exceptions_stay_where_only_dynamic_sets_block(void **state)
+{
+	struct policy *policy;
+	struct compiled compiled = compile_text("set a dynamic size 10 interface eth0 { block {\n"
+						"except 10.0.0.0/8, ::/64; to @a } }",
+						&policy);
+
+	assert_int_equal(compiled.config.block_destination4, 1);
+	assert_int_equal(compiled.config.block_destination6, 1);
+	assert_int_equal(compiled.config.block_source4, 1);
+	assert_int_equal(compiled.config.block_source6, 1);
+	compiled_free(&compiled);
+	policy_free(policy);
+
+	compiled = compile_text("set a dynamic size 10 interface eth0 { block { except @a, 10.0.0.0/8 } }", &policy);
+	assert_int_equal(compiled.dynamic_count, 0);
+	assert_int_equal(compiled.config.except_sets, 0);
+	assert_int_equal(compiled.config.block_source4, 0);
+	compiled_free(&compiled);
+	policy_free(policy);
+}
+
+static char *policy_of_sets(int sets, const char *kind)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	for (int i = 0; i < sets; i++)
+		fprintf(out, "set s%d dynamic size 1\n", i);
+	fprintf(out, "interface eth0 { block { from ::1;\n");
+	for (int i = 0; i < sets; i++)
+		fprintf(out, "%s @s%d\n", kind, i);
+	fprintf(out, "} }\n");
+	fclose(out);
+	return text;
+}
+
+static void more_dynamic_sets_than_the_program_has_are_refused(void **state)
+{
+	static const char *const kinds[] = { "except", "from", "to" };
+
+	for (size_t i = 0; i < 3; i++) {
+		CLEANUP_FREE char *most = policy_of_sets(DYNAMIC_MAX, kinds[i]);
+		CLEANUP_FREE char *more = policy_of_sets(DYNAMIC_MAX + 1, kinds[i]);
+		struct policy *policy;
+		struct compiled compiled = compile_text(most, &policy);
+		struct error error;
+
+		assert_int_equal(compiled.dynamic_count, DYNAMIC_MAX);
+		compiled_free(&compiled);
+		policy_free(policy);
+
+		policy = parse(more);
+		assert_int_equal(compile(&policy->interfaces[0], &compiled, &error), -22);
+		assert_non_null(strstr(error.what, "interface eth0 has more than 8 dynamic sets in `"));
+		assert_non_null(strstr(error.what, kinds[i]));
+		assert_int_equal(error.line, DYNAMIC_MAX + 1 + 1 + DYNAMIC_MAX + 1);
+		compiled_free(&compiled);
+		policy_free(policy);
+	}
+}
+
 static char *policy_of_rules(int rules)
 {
 	char *text = NULL;
@@ -289,6 +394,9 @@ int main(void)
 		cmocka_unit_test(block_becomes_tables_and_rules),
 		cmocka_unit_test(exceptions_alone_cost_no_table),
 		cmocka_unit_test(source_exception_stays_where_only_destinations_block),
+		cmocka_unit_test(dynamic_sets_become_uses_and_rules),
+		cmocka_unit_test(exceptions_stay_where_only_dynamic_sets_block),
+		cmocka_unit_test(more_dynamic_sets_than_the_program_has_are_refused),
 		cmocka_unit_test(more_rules_than_slots_are_refused),
 	};
 

@@ -56,6 +56,8 @@ static void assert_same_set(const struct set *a, const struct set *b)
 {
 	assert_string_equal(a->name, b->name);
 	assert_same_text(a->path, b->path);
+	assert_int_equal(a->size, b->size);
+	assert_int_equal(a->timeout, b->timeout);
 	assert_same_prefixes(&a->prefixes, &b->prefixes);
 }
 
@@ -118,6 +120,7 @@ static void canonical_form_is_one(void **state)
 		"to { 10.0.0.0/8, ::1 } } }\n"
 		"set office { 192.0.2.0/24, 2001:DB8:A:0::/48, } set bogons file \"list.txt\"\n"
 		"set many { 1.0.0.0/8, 2.0.0.0/8, 3.0.0.0/8, 4.0.0.0/8, 5.0.0.1/32 } set none { }\n"
+		"set banned dynamic size 0100 timeout 3600 set trusted dynamic size 16777216 timeout never\n"
 		"interface \"mode\" { block { } mode offload fragments drop malformed pass }\n"
 		"interface \"br-lan\" { }";
 	static const char expected[] = "set office { 192.0.2.0/24, 2001:db8:a::/48 }\n"
@@ -133,6 +136,10 @@ static void canonical_form_is_one(void **state)
 				       "}\n"
 				       "\n"
 				       "set none { }\n"
+				       "\n"
+				       "set banned dynamic size 100 timeout 1h\n"
+				       "\n"
+				       "set trusted dynamic size 16777216\n"
 				       "\n"
 				       "interface eth0 {\n"
 				       "    mode native\n"
@@ -212,6 +219,9 @@ static void printed_policies_read_back_the_same(void **state)
 		"interface \"a\\\"b\\\\\" { }",
 		"interface 0 { } interface \"-\" { } interface \"drop\" { } interface \"service\" { }",
 		"interface \"\xc3\xa4\" { } interface \"#\" { } interface \"{\" { } interface \"a@b\" { }",
+		"set size dynamic size 1 timeout 90s set timeout dynamic size 2 timeout 3650d set dynamic dynamic size "
+		"3\n"
+		"interface eth0 { block { from @size; to @timeout; except @dynamic } } interface \"size\" { }",
 		"set file { } set set { ::1 } interface eth0 { block { from @file, @set } }",
 		"set a file \"list.txt\" set b file \"./list.txt\" interface eth0 { block { to @b, @a; from @a } }",
 		"set a { ::/0, 0.0.0.0/0 } interface eth0 { block { to @a } default drop mode generic }",
