@@ -292,17 +292,17 @@ static void exceptions_stay_where_only_dynamic_sets_block(void **state)
 						"except 10.0.0.0/8, ::/64; to @a } }",
 						&policy);
 
-	assert_int_equal(compiled.config.block_destination4, 1);
-	assert_int_equal(compiled.config.block_destination6, 1);
-	assert_int_equal(compiled.config.block_source4, 1);
-	assert_int_equal(compiled.config.block_source6, 1);
+	assert_true(compiled.config.block_dest4.end);
+	assert_true(compiled.config.block_dest6.end);
+	assert_true(compiled.config.block_source4.end);
+	assert_true(compiled.config.block_source6.end);
 	compiled_free(&compiled);
 	policy_free(policy);
 
 	compiled = compile_text("set a dynamic size 10 interface eth0 { block { except @a, 10.0.0.0/8 } }", &policy);
 	assert_int_equal(compiled.dynamic_count, 0);
 	assert_int_equal(compiled.config.except_sets, 0);
-	assert_int_equal(compiled.config.block_source4, 0);
+	assert_false(compiled.config.block_source4.end);
 	compiled_free(&compiled);
 	policy_free(policy);
 }
