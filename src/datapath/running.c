@@ -162,6 +162,14 @@ static void find_behind(struct running *running)
 	}
 }
 
+/* Both are the same generation, the new one with sets read anew. */
+static bool is_reload(const struct running *running)
+{
+	const struct generation *const *behind = running->behind;
+
+	return behind[GATE_OLD] && behind[GATE_NEW] && behind[GATE_OLD]->number == behind[GATE_NEW]->number;
+}
+
 static void find_generations(struct running *running)
 {
 	for (size_t g = 0; g < running->generation_count; g++) {
@@ -184,7 +192,7 @@ static void find_generations(struct running *running)
 			continue;
 		running->previous = generation;
 	}
-	if (running->current && running->current == running->behind[GATE_NEW])
+	if (running->current && running->current == running->behind[GATE_NEW] && !is_reload(running))
 		running->previous = running->behind[GATE_OLD];
 }
 

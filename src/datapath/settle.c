@@ -154,17 +154,21 @@ static int replace_gate(const struct pins *pins, const struct attachment *attach
 }
 
 /* What `rollback` leads to when the generation behind the gates has come to stay: the one before; but a policy that was
- * applied once more, to repair, is no way back from itself. */
+ * applied once more, to repair, or with sets read anew, is no way back from itself. */
 static const struct description *way_back(const struct running *running)
 {
 	const struct generation *new = running->behind[GATE_NEW];
 	const struct generation *old = running->behind[GATE_OLD];
 
-	if (!old || !description_same(&old->description, &new->description))
-		return old ? &old->description : NULL;
+	if (!old)
+		return NULL;
+	if (old->number != new->number && !description_same(&old->description, &new->description))
+		return &old->description;
 	for (size_t i = running->generation_count; i-- > 0;) {
-		if (&running->generations[i] != old && &running->generations[i] != new)
-			return &running->generations[i].description;
+		const struct generation *generation = &running->generations[i];
+
+		if (generation->number != old->number && generation->number != new->number)
+			return &generation->description;
 	}
 	return NULL;
 }
