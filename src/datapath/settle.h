@@ -27,7 +27,7 @@ struct settled {
  * stand on a network card, so where one is touched interfaces change one after the other. */
 bool needs_gates(const struct running *running, const struct placement *placements, size_t count, uint64_t confirm);
 
-/* Refuses to confirm what cannot be: -EOPNOTSUPP or -EINVAL with `error` set. 0: it can be. */
+/* Refuses to confirm what cannot be: -EOPNOTSUPP with `error` set. 0: it can be. */
 int check_gates(const struct running *running, const struct placement *placements, size_t count, struct error *error);
 
 /* As `swap`, but all interfaces change at the same instant; and with `confirm`, in seconds and not 0, only until that

@@ -99,6 +99,15 @@ static void remove_unknown_state(const struct pins *pins, const struct running *
 	pins_free_names(names);
 }
 
+static void remove_unknown_sets(const struct pins *pins, const struct running *running)
+{
+	CLEANUP_FREE const struct description **kept = xcalloc(running->generation_count, sizeof(*kept));
+
+	for (size_t i = 0; i < running->generation_count; i++)
+		kept[i] = &running->generations[i].description;
+	sets_tidy(pins, kept, running->generation_count);
+}
+
 int tidy_before(const struct pins *pins, struct error *error)
 {
 	struct running running;
@@ -111,6 +120,8 @@ int tidy_before(const struct pins *pins, struct error *error)
 	if (!running.waiting) {
 		remove_remains(pins, &running);
 		remove_unknown_state(pins, &running);
+		if (running.current) /* or the sets are waiting for an apply that mends what is pinned */
+			remove_unknown_sets(pins, &running);
 	}
 	running_free(&running);
 	remove_dead_namespaces(pins);
@@ -122,8 +133,8 @@ int tidy_name(const struct pins *pins, unsigned number, struct error *error)
 	char path[PATH_MAX], name[PATH_MAX];
 
 	pins_path(pins, path, "generations/" GENERATION_NEW);
-	pins_remove(
-		pins_path(pins, name, "generations/%u", number)); /* not whole, or the one whose sets were read anew */
+	/* Not whole, or the one whose sets were read anew. */
+	pins_remove(pins_path(pins, name, "generations/%u", number));
 	if (rename(path, name))
 		return error_set(error, errno, "cannot rename %s: %s", path, strerror(errno));
 	return 0;
@@ -165,7 +176,6 @@ void tidy_after(const struct pins *pins, const struct description *current, cons
 void tidy_failed(struct pins *pins, const struct running *running)
 {
 	char path[PATH_MAX];
-	CLEANUP_FREE const struct description **kept = xcalloc(running->generation_count, sizeof(*kept));
 
 	if (!running->attachment_count && !running->generation_count) {
 		pins_remove_all(pins);
@@ -173,7 +183,5 @@ void tidy_failed(struct pins *pins, const struct running *running)
 	}
 	pins_remove(pins_path(pins, path, "generations/" GENERATION_NEW));
 	remove_unknown_state(pins, running);
-	for (size_t i = 0; i < running->generation_count; i++)
-		kept[i] = &running->generations[i].description;
-	sets_tidy(pins, kept, running->generation_count);
+	remove_unknown_sets(pins, running);
 }

@@ -6,9 +6,9 @@
 #include "datapath/pins.h"
 #include "datapath/running.h"
 
-/* Removes generations that neither run nor are the previous, unless one waits to be confirmed; state of interfaces that
- * no generation names; and what is pinned for network namespaces that are gone. Returns 0, or a negative errno with
- * `error` set. */
+/* Removes generations that neither run nor are the previous, unless one waits to be confirmed; state of interfaces and
+ * dynamic sets that no generation names; and what is pinned for network namespaces that are gone. Returns 0, or a
+ * negative errno with `error` set. */
 int tidy_before(const struct pins *pins, struct error *error);
 
 /* Gives the new generation its number. Returns 0, or a negative errno with `error` set. */

@@ -226,6 +226,24 @@ def test_apply_is_refused_while_one_waits(twins):
     assert (twins.lab.pinned(), twins.programs(), twins.judges()) == (*before, ALL_NEW)
 
 
+def test_sets_are_not_read_anew_while_one_waits(twins):
+    twins.lab.file("list.txt", "10.0.0.1\n")
+    text = 'set list file "list.txt"\n' + new_policy().replace("from", "from @list, ")
+    twins.apply(twins.old)
+    twins.box.sluice("apply", "--confirm", "1h", twins.lab.file("second", text))
+    twins.lab.file("list.txt", "10.0.0.1\n10.0.0.2\n")
+    result = twins.box.sluice("set", "reload", "list", check=False)
+    assert (result.returncode, result.stderr) == (
+        1, "sluice: generation 2 waits to be confirmed\n"
+           "first `sluice confirm` keeps it, or `sluice rollback` takes it back\n")
+    twins.box.sluice("confirm")
+    twins.box.sluice("set", "reload", "list")
+    assert twins.judges() == ALL_NEW and twins.generations() == ["1", "2"] and twins.gates() == []
+    assert twins.box.show()["current"]["sets"] == {"list": 2}
+    twins.box.sluice("rollback")  # past both, to the one before
+    assert twins.judges() == ALL_OLD
+
+
 def test_nothing_to_change_is_nothing_to_confirm(twins):
     twins.apply(twins.old)
     before = twins.lab.pinned(), twins.programs()
@@ -302,6 +320,33 @@ def test_counters_go_on_through_all_of_it(twins):
         twins.box.sluice(*step)
     verdicts = twins.box.stats()["verdicts"]
     assert (verdicts["drop"]["packets"], verdicts["pass"]["packets"]) == (judged, 2 * judged)
+
+
+@pytest.mark.parametrize("then", ["confirm", "rollback", "over"])
+def test_dynamic_sets_go_on_through_all_of_it(twins, then):
+    """What both policies name keeps what is in it; what only the new one names goes with it."""
+    old = "set kept dynamic size 100\n" + old_policy().replace("from", "from @kept, ")
+    new = ("set kept dynamic size 100\nset added dynamic size 100\n" +
+           new_policy().replace("from", "from @kept, @added, "))
+    twins.box.apply(old, name="first")
+    twins.box.sluice("set", "add", "kept", "10.0.0.1")
+    before = twins.lab.pinned()
+    twins.box.sluice("apply", "--confirm", "1s" if then == "over" else "1h", twins.lab.file("second", new))
+    twins.box.sluice("set", "add", "kept", "10.0.0.2")
+    twins.box.sluice("set", "add", "added", "10.0.0.3")
+    assert twins.judges() == ALL_NEW
+    if then == "over":
+        over(twins)
+        assert twins.box.sluice("confirm", check=False).returncode == 1
+    else:
+        twins.box.sluice(then)
+    assert twins.judges() == (ALL_NEW if then == "confirm" else ALL_OLD)
+    kept = twins.box.sluice("set", "list", "kept").stdout
+    assert "10.0.0.1" in kept and "10.0.0.2" in kept
+    if then == "confirm":
+        assert "10.0.0.3" in twins.box.sluice("set", "list", "added").stdout
+    else:
+        assert twins.lab.pinned() == before
 
 
 @pytest.mark.parametrize("then", ["confirm", "rollback", "over"])

@@ -16,8 +16,10 @@ HELP = """usage: sluice [-n NETNS] VERB …
               the eBPF Hello World, step by step
   check     POLICY
               parse, check, say what the policy costs
-  apply     POLICY [--force]
+  apply     POLICY [--confirm TIME] [--force]
               make what runs match the policy
+  confirm
+              keep what `apply --confirm` brought
   rollback
               go back to the previous generation
   down      [IFACE]
@@ -26,6 +28,8 @@ HELP = """usage: sluice [-n NETNS] VERB …
               what runs
   stats     [IFACE] [-j] [--watch SECONDS]
               counters by verdict, reason, rule and set
+  set       add|del|list|flush|reload NAME [PREFIX…|-] [timeout TIME] [-j]
+              what is in a set
   explain   POLICY|IFACE PACKET… [-j] [--interface NAME]
               the way of one packet, and why
   replay    POLICY PCAP [-j] [--interface NAME]
@@ -41,7 +45,8 @@ manual: sluice(1), sluice-policy(5)
 
 USAGE = {
     "check": "usage: sluice check POLICY\n",
-    "apply": "usage: sluice apply POLICY [--force]\n",
+    "apply": "usage: sluice apply POLICY [--confirm TIME] [--force]\n",
+    "confirm": "usage: sluice confirm\n",
     "rollback": "usage: sluice rollback\n",
     "down": "usage: sluice down [IFACE]\n",
     "show": "usage: sluice show [-j]\n",
@@ -96,7 +101,7 @@ def test_missing_namespace():
 
 
 @pytest.mark.parametrize("verb, arguments", [
-    ("check", []), ("check", ["a", "b"]), ("apply", []), ("apply", ["a", "b"]), ("rollback", ["a"]),
+    ("check", []), ("check", ["a", "b"]), ("apply", []), ("apply", ["a", "b"]), ("confirm", ["a"]), ("rollback", ["a"]),
     ("down", ["a", "b"]),
     ("show", ["a"]), ("stats", ["a", "b"]), ("explain", []), ("explain", ["a"]), ("replay", []), ("replay", ["a"]),
     ("replay", ["a", "b", "c"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
@@ -109,7 +114,8 @@ def test_unknown_option_of_a_verb(verb):
     says(run(verb, "-x"), 2, f"{verb}: invalid option -- 'x'\n{USAGE[verb]}")
 
 
-@pytest.mark.parametrize("verb, option", [("stats", "--watch"), ("explain", "--interface"), ("replay", "--interface")])
+@pytest.mark.parametrize("verb, option", [
+    ("apply", "--confirm"), ("stats", "--watch"), ("explain", "--interface"), ("replay", "--interface")])
 def test_option_without_its_value(verb, option):
     says(run(verb, option), 2, f"{verb}: option '{option}' requires an argument\n{USAGE[verb]}")
 
