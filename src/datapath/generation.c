@@ -78,7 +78,7 @@ static struct description take_description(struct running *running, const struct
 {
 	struct description taken = { 0 };
 
-	for (size_t i = 0; i < running->generation_count; i++) {
+	for (size_t i = 0; generation && i < running->generation_count; i++) {
 		if (&running->generations[i] != generation)
 			continue;
 		taken = running->generations[i].description;
