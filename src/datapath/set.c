@@ -356,23 +356,24 @@ static void undo_switch(const struct pins *pins, const struct dynamic_set *set, 
 
 int set_resize(const struct pins *pins, struct dynamic_set *set, uint32_t size, int *old, struct error *error)
 {
-	CLEANUP_FD int next = make_map(&entries_layout, "set_entries", set->name, size, error);
+	int next = make_map(&entries_layout, "set_entries", set->name, size, error);
 	int err;
 
 	if (next < 0)
 		return next;
 	err = members_copy(set, next, size, error);
-	if (err)
-		return err;
-	err = switch_to(pins, set, next, error);
+	if (!err) {
+		err = switch_to(pins, set, next, error);
+		if (err)
+			undo_switch(pins, set, next);
+	}
 	if (err) {
-		undo_switch(pins, set, next);
+		close(next);
 		return err;
 	}
 	*old = set->entries;
 	set->entries = next;
 	set->size = size;
-	next = -1;
 	return 0;
 }
 
