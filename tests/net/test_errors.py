@@ -16,8 +16,10 @@ HELP = """usage: sluice [-n NETNS] VERB …
               the eBPF Hello World, step by step
   check     POLICY
               parse, check, say what the policy costs
-  apply     POLICY [--force]
+  apply     POLICY [--confirm TIME] [--force]
               make what runs match the policy
+  confirm
+              keep what `apply --confirm` brought
   rollback
               go back to the previous generation
   down      [IFACE]
@@ -26,6 +28,8 @@ HELP = """usage: sluice [-n NETNS] VERB …
               what runs
   stats     [IFACE] [-j] [--watch SECONDS]
               counters by verdict, reason, rule and set
+  set       add|del|list|flush|reload NAME [PREFIX…|-] [timeout TIME] [-j]
+              what is in a set
   explain   POLICY|IFACE PACKET… [-j] [--interface NAME]
               the way of one packet, and why
   replay    POLICY PCAP [-j] [--interface NAME]
@@ -41,7 +45,7 @@ manual: sluice(1), sluice-policy(5)
 
 USAGE = {
     "check": "usage: sluice check POLICY\n",
-    "apply": "usage: sluice apply POLICY [--force]\n",
+    "apply": "usage: sluice apply POLICY [--confirm TIME] [--force]\n",
     "rollback": "usage: sluice rollback\n",
     "down": "usage: sluice down [IFACE]\n",
     "show": "usage: sluice show [-j]\n",

@@ -255,6 +255,23 @@ def test_set_that_nothing_names_any_more_goes_with_the_last_generation(quiet):
     assert quiet.lab.pinned() == []
 
 
+def test_unconfirmed_change_of_size_goes_back_to_the_same_contents(quiet):
+    """The data path goes back by itself, to a program of another size of the set: it is the same set."""
+    quiet.box.apply(BANNED)
+    change(quiet, "add", "banned", "10.0.0.1")
+    path = quiet.lab.file("larger.policy", with_sets("banned dynamic size 5000 timeout 5m",
+                                                     block="block { from @banned; to @banned }"))
+    quiet.box.sluice("apply", path, "--confirm", "2s")
+    change(quiet, "add", "banned", "10.0.0.2")
+    change(quiet, "del", "banned", "10.0.0.1")
+    time.sleep(2.2)
+    out = [quiet.ethernet() / IP(src=source, dst=destination) / UDP()
+           for source, destination in (("10.0.0.1", "10.0.0.9"), ("10.0.0.2", "10.0.0.9"), ("10.0.0.9", "10.0.0.2"))]
+    assert quiet.send(*out) == [bytes(out[0]), bytes(out[2])]  # `to` is of the policy that went
+    quiet.box.sluice("apply", path)
+    assert list(listed(quiet)) == ["10.0.0.2"] and quiet.send(*out) == [bytes(out[0])]
+
+
 def test_change_of_size_keeps_what_is_in(quiet):
     quiet.box.apply(BANNED)
     change(quiet, "add", "banned", *addresses(500))
