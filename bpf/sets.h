@@ -40,8 +40,17 @@ struct {
 	__array(values, struct dynamic_head);
 } dynamic_heads SEC(".maps");
 
-static __always_inline int set_has_length(void *entries, const struct packet *pkt, const union address *address,
-					  __u32 length)
+static __always_inline int filter_has(const struct set_head *head, const struct set_key *key)
+{
+	__u64 mask = *(volatile __u64 *)&head->filter_mask;
+	__u64 hash = set_hash(key);
+	__u64 bits = set_filter_bits(hash);
+
+	return !mask || (head->filter[set_filter_word(hash, mask)] & bits) == bits;
+}
+
+static __always_inline int set_has_length(void *entries, const struct set_head *head, const struct packet *pkt,
+					  const union address *address, __u32 length)
 {
 	struct set_key key = {
 		.address = { address->words[0] & bpf_cpu_to_be64(set_mask_high(length)),
@@ -49,8 +58,11 @@ static __always_inline int set_has_length(void *entries, const struct packet *pk
 		.version = pkt->version,
 		.length = length,
 	};
-	struct set_value *value = bpf_map_lookup_elem(entries, &key);
+	struct set_value *value;
 
+	if (!filter_has(head, &key))
+		return 0;
+	value = bpf_map_lookup_elem(entries, &key);
 	/* The coarse clock costs a memory read; it is behind by at most a tick. */
 	return value && (value->expires == SET_NEVER || value->expires > bpf_ktime_get_coarse_ns());
 }
@@ -71,7 +83,7 @@ static __always_inline int set_has(__u32 index, const struct packet *pkt, const 
 	/* At once: user space changes all of them at once, too. */
 	lengths = *(volatile __u64 *)&head->lengths[pkt->version == 6];
 	for (int i = 0; i < SET_LENGTHS && lengths; i++, lengths >>= 8) {
-		if (set_has_length(entries, pkt, address, (lengths & 0xff) - 1))
+		if (set_has_length(entries, head, pkt, address, (lengths & 0xff) - 1))
 			return 1;
 	}
 	return 0;

@@ -87,9 +87,17 @@ static int refuse_unknown(const struct description *description, const char *nam
 }
 
 /* Why there is no dynamic set of that name, from what the running policy says. */
+static int refuse(const struct description *description, const char *name, struct error *error)
+{
+	for (size_t i = 0; i < description->set_count; i++) {
+		if (!strcmp(description->sets[i].name, name) && !description->sets[i].size)
+			return refuse_static(&description->sets[i], error);
+	}
+	return refuse_unknown(description, name, error);
+}
+
 static int tell_missing(const char *name, struct error *error)
 {
-	const struct description *description;
 	struct running running;
 	struct pins pins;
 	int err = pins_open(READ, &pins, error);
@@ -100,15 +108,10 @@ static int tell_missing(const char *name, struct error *error)
 	pins_close(&pins);
 	if (err)
 		return err;
-	description = running.current ? &running.current->description : NULL;
-	if (!description)
+	if (running.current)
+		err = refuse(&running.current->description, name, error);
+	else
 		err = error_set(error, ENOENT, "nothing of Sluice runs here");
-	for (size_t i = 0; description && i < description->set_count && !err; i++) {
-		if (!strcmp(description->sets[i].name, name) && !description->sets[i].size)
-			err = refuse_static(&description->sets[i], error);
-	}
-	if (!err)
-		err = refuse_unknown(description, name, error);
 	running_free(&running);
 	return err;
 }
@@ -256,23 +259,32 @@ static int print_dynamic(const struct pins *pins, const struct described_set *de
 	return 0;
 }
 
-static int print_sets(const struct pins *pins, bool lines, struct error *error)
+static int print_sets(const struct pins *pins, const struct description *description, bool lines, struct error *error)
 {
-	struct running running;
-	int err = running_read(pins, &running, error);
+	int err = 0;
 
-	if (err)
-		return err;
-	if (!running.current)
-		err = error_set(error, ENOENT, "nothing of Sluice runs here");
-	for (size_t i = 0; !err && i < running.current->description.set_count; i++) {
-		const struct described_set *set = &running.current->description.sets[i];
+	for (size_t i = 0; i < description->set_count && !err; i++) {
+		const struct described_set *set = &description->sets[i];
 
 		if (set->size)
 			err = print_dynamic(pins, set, lines, error);
 		else
 			print_static(set, lines);
 	}
+	return err;
+}
+
+static int list_all(const struct pins *pins, bool lines, struct error *error)
+{
+	struct running running;
+	int err = running_read(pins, &running, error);
+
+	if (err)
+		return err;
+	if (running.current)
+		err = print_sets(pins, &running.current->description, lines, error);
+	else
+		err = error_set(error, ENOENT, "nothing of Sluice runs here");
 	running_free(&running);
 	return err;
 }
@@ -287,7 +299,7 @@ static int list(int argc, char **argv, bool lines, struct error *error)
 	err = pins_open(READ, &pins, error);
 	if (err)
 		return err;
-	err = print_sets(&pins, lines, error);
+	err = list_all(&pins, lines, error);
 	pins_close(&pins);
 	return err;
 }

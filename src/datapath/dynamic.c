@@ -10,7 +10,7 @@
 
 int dynamic_prepare(struct sluice_bpf *skeleton, const uint32_t *slots)
 {
-	struct config *config = (struct config *)&skeleton->rodata->config;
+	struct config *config = &skeleton->rodata->config;
 	bool wanted = config->except_sets || config->from_sets || config->to_sets;
 	int err = bpf_map__set_autocreate(skeleton->maps.dynamic_entries, wanted);
 

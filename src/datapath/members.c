@@ -2,9 +2,12 @@
 #include "datapath/members.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -205,8 +208,43 @@ static void publish_lengths(struct dynamic_set *set, const struct lengths *lengt
 		__atomic_store_n(&set->shared->lengths[family], lengths->words[family], __ATOMIC_RELEASE);
 }
 
+/* Which words of the filter a set of that size uses: 16 bits for each entry, as far as there are. */
+static uint64_t filter_mask(uint32_t size)
+{
+	uint64_t words = 2;
+
+	while (words < size / 4 && words < SET_FILTER_WORDS)
+		words *= 2;
+	return words - 1;
+}
+
+static void filter_add(__u64 *filter, uint64_t mask, const struct set_key *key)
+{
+	uint64_t hash = set_hash(key);
+
+	__atomic_fetch_or(&filter[set_filter_word(hash, mask)], set_filter_bits(hash), __ATOMIC_RELAXED);
+}
+
+/* Word by word: each has the bits of all that is in the set, before and after. A change of the mask turns the filter
+ * off meanwhile, and waits for the programs that have read the old one: this barrier is the kernel's synchronize_rcu().
+ */
+static void publish_filter(struct dynamic_set *set, const __u64 *filter, uint64_t mask)
+{
+	struct set_head *head = set->shared;
+
+	if (head->filter_mask != mask) {
+		__atomic_store_n(&head->filter_mask, 0, __ATOMIC_SEQ_CST);
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	}
+	for (uint64_t i = 0; i <= mask; i++)
+		__atomic_store_n(&head->filter[i], filter[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&head->filter_mask, mask, __ATOMIC_SEQ_CST);
+}
+
 struct sweeping {
 	struct lengths lengths; /* of what stays */
+	__u64 *filter;		/* of what stays */
+	uint64_t mask;
 	struct set_key *goes;
 	size_t goes_count, capacity;
 	bool all;			  /* nothing stays */
@@ -239,6 +277,7 @@ static int sort_out(const struct set_key *keys, const struct set_value *values, 
 			sweeping->stayed++;
 			sweeping->found += has_entry(sweeping->wanted, &prefix);
 			lengths_add(&sweeping->lengths, &prefix);
+			filter_add(sweeping->filter, sweeping->mask, &keys[i]);
 			continue;
 		}
 		sweeping->goes =
@@ -262,16 +301,22 @@ static int delete_keys(const struct dynamic_set *set, const struct set_key *keys
 	return 0;
 }
 
-/* Takes out what has expired, or all, and forgets the lengths that are no longer in use. */
+/* Takes out what has expired, or all, and forgets the lengths and the bits of the filter that are no longer in use. */
 static int sweep(struct dynamic_set *set, struct sweeping *sweeping)
 {
-	int err = walk(set, sort_out, sweeping);
+	int err;
 
+	sweeping->mask = filter_mask(set->size);
+	sweeping->filter = xcalloc(sweeping->mask + 1, sizeof(*sweeping->filter));
+	err = walk(set, sort_out, sweeping);
 	if (!err)
 		err = delete_keys(set, sweeping->goes, sweeping->goes_count);
-	free(sweeping->goes);
-	if (!err)
+	if (!err) {
 		publish_lengths(set, &sweeping->lengths);
+		publish_filter(set, sweeping->filter, sweeping->mask);
+	}
+	free(sweeping->filter);
+	free(sweeping->goes);
 	return err;
 }
 
@@ -372,8 +417,11 @@ static struct set_value value_of(const struct dynamic_set *set, const struct set
 	return (struct set_value){ .expires = timeout == TIMEOUT_NEVER ? SET_NEVER : time + timeout * SECOND };
 }
 
+/* The filter first: an entry that is in has its bits. */
 static int put(const struct dynamic_set *set, const struct set_entries *entries)
 {
+	uint64_t mask = set->shared->filter_mask;
+
 	CLEANUP_FREE struct set_key *keys = xcalloc(BATCH, sizeof(*keys));
 	CLEANUP_FREE struct set_value *values = xcalloc(BATCH, sizeof(*values));
 	uint64_t time = now();
@@ -384,6 +432,8 @@ static int put(const struct dynamic_set *set, const struct set_entries *entries)
 		for (uint32_t i = 0; i < count; i++) {
 			keys[i] = key_of(&entries->items[done + i].prefix);
 			values[i] = value_of(set, &entries->items[done + i], time);
+			if (mask)
+				filter_add(set->shared->filter, mask, &keys[i]);
 		}
 		if (bpf_map_update_batch(set->entries, keys, values, &count, NULL))
 			return -errno;
@@ -398,8 +448,9 @@ int members_add(struct dynamic_set *set, const struct set_entries *entries, size
 	size_t found = 0;
 	int err = 0;
 
-	/* A single one is in or not: whether there is room need not be known before. */
-	if (entries->count == 1)
+	/* A single one is in or not: whether there is room need not be known before. A set that is new or has another
+	 * size gets its filter first. */
+	if (entries->count == 1 && set->shared->filter_mask == filter_mask(set->size))
 		found = is_in(set, &entries->items[0].prefix, now());
 	else
 		err = make_room(set, entries, &found, error);

@@ -40,6 +40,14 @@ static int no_such_set(const char *name, struct error *error)
 	return error_set(error, ENOENT, "there is no dynamic set \"%s\" here", name);
 }
 
+static int cannot_open(const char *path, int err, struct error *error)
+{
+	error_set(error, err, "cannot open %s: %s", path, strerror(err));
+	if (err == EACCES)
+		error_hint(error, "this needs root");
+	return -err;
+}
+
 /* The folder may be removed while we wait: by an apply that does not name the set any more, or by the last `down`. */
 static int lock(const struct pins *pins, const char *name, int *folder, struct error *error)
 {
@@ -47,24 +55,26 @@ static int lock(const struct pins *pins, const char *name, int *folder, struct e
 
 	pins_path(pins, path, "sets/%s", name);
 	for (int i = 0; i < LOCK_TRIES; i++) {
-		CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		struct stat held, there;
 		int err;
 
 		if (fd < 0 && errno == ENOENT)
 			return no_such_set(name, error);
 		if (fd < 0)
-			return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
+			return cannot_open(path, errno, error);
 		do
 			err = flock(fd, LOCK_EX) ? errno : 0;
 		while (err == EINTR);
-		if (err)
+		if (err) {
+			close(fd);
 			return error_set(error, err, "cannot lock %s: %s", path, strerror(err));
+		}
 		if (!fstat(fd, &held) && !stat(path, &there) && held.st_ino == there.st_ino) {
 			*folder = fd;
-			fd = -1;
 			return 0;
 		}
+		close(fd);
 	}
 	return error_set(error, EBUSY, "%s comes and goes; another program removes it", path);
 }
@@ -110,6 +120,8 @@ static int open_map(const struct pins *pins, const char *name, const char *pin, 
 
 	if (fd == -ENOENT)
 		return no_such_set(name, error);
+	if (fd == -EACCES)
+		error_hint(error, "this needs root");
 	if (fd < 0)
 		return fd;
 	if (!bpf_obj_get_info_by_fd(fd, &info, &info_size) && info.type == layout->type &&
@@ -160,7 +172,7 @@ static int take_next(const struct pins *pins, const char *name, int entries, int
 static int finish_resize(const struct pins *pins, struct dynamic_set *set, struct error *error)
 {
 	struct error none;
-	uint32_t size;
+	uint32_t size = 0;
 	int next = open_map(pins, set->name, NEXT_ENTRIES, &entries_layout, &size, &none);
 	int err;
 
@@ -239,7 +251,8 @@ uint64_t set_memory(uint32_t size)
 
 	while (buckets < size)
 		buckets *= 2;
-	return (48 + sizeof(struct set_key) + sizeof(struct set_value)) * (uint64_t)size + 16 * buckets;
+	return (48 + sizeof(struct set_key) + sizeof(struct set_value)) * (uint64_t)size + 16 * buckets +
+	       sizeof(struct set_head);
 }
 
 static int make_map(const struct layout *layout, const char *map_name, const char *set, uint32_t size,
@@ -343,23 +356,24 @@ static void undo_switch(const struct pins *pins, const struct dynamic_set *set, 
 
 int set_resize(const struct pins *pins, struct dynamic_set *set, uint32_t size, int *old, struct error *error)
 {
-	CLEANUP_FD int next = make_map(&entries_layout, "set_entries", set->name, size, error);
+	int next = make_map(&entries_layout, "set_entries", set->name, size, error);
 	int err;
 
 	if (next < 0)
 		return next;
 	err = members_copy(set, next, size, error);
-	if (err)
-		return err;
-	err = switch_to(pins, set, next, error);
+	if (!err) {
+		err = switch_to(pins, set, next, error);
+		if (err)
+			undo_switch(pins, set, next);
+	}
 	if (err) {
-		undo_switch(pins, set, next);
+		close(next);
 		return err;
 	}
 	*old = set->entries;
 	set->entries = next;
 	set->size = size;
-	next = -1;
 	return 0;
 }
 

@@ -3,6 +3,7 @@
  * whole and cut up in place. */
 #include "policy/set_file.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -15,7 +16,8 @@ static int cut_line(char *text, size_t length, struct location here, struct set_
 	*line = (struct set_line){ .where = here, .rest_where = here };
 	if (strlen(text) != length) {
 		here.column = (int)strlen(text) + 1;
-		return error_at(error, here, "NUL byte: this is not a text file");
+		error_at(error, here, "NUL byte: this is not a text file");
+		return -EINVAL;
 	}
 	text[strcspn(text, "#;")] = '\0';
 	line->word = text + strspn(text, BLANKS);

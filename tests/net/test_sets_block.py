@@ -10,6 +10,7 @@ from scapy.all import IP, UDP, IPv6
 
 from scene import Scene, policy
 
+NETWORK = {32: ipaddress.IPv4Network, 128: ipaddress.IPv6Network}
 HERE4, HERE6 = "198.51.100.1", "2001:db8::1"
 
 
@@ -61,7 +62,7 @@ def test_every_length_of_both_families(quiet, version, bits):
         networks = []
         for length in range(start, start + 8) if start else (0,):
             number = generator.getrandbits(bits) >> (bits - length) << (bits - length) if length else 0
-            networks.append(ipaddress.ip_network((number, length)))
+            networks.append(NETWORK[bits]((number, length)))
         pairs = []
         for network in networks:
             inside, outside = inside_and_outside(network, generator)
@@ -72,6 +73,39 @@ def test_every_length_of_both_families(quiet, version, bits):
         assert passing(quiet, pairs) == expected
         quiet.box.sluice("set", "flush", "banned")
         assert passing(quiet, pairs) == set(pairs)
+
+
+def random_network(generator, bits, lengths):
+    """Few bits vary, so that networks nest and addresses hit."""
+    length = generator.choice(lengths)
+    number = generator.getrandbits(bits) & (0x0f0f0f0f if bits == 32 else 0x030003000000000000000000f0000003)
+    return NETWORK[bits]((number >> (bits - length) << (bits - length), length))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_contents_say_what_a_walk_over_them_says(quiet, seed):
+    """Added, taken out, made larger and smaller: an address is blocked if an entry covers it."""
+    generator = random.Random(seed)
+    quiet.box.apply(blocking("from @banned"))
+    entries = set()
+    lengths = {32: generator.sample(range(9, 33), 8), 128: generator.sample(range(9, 129), 8)}
+    addresses = [random_network(generator, bits, [bits])[0] for bits in (32, 128) for _ in range(300)]
+    addresses = [address for address in addresses if int(address)]
+    for step in range(6):
+        added = {random_network(generator, bits, lengths[bits]) for bits in (32, 128) for _ in range(10)}
+        removed = set(generator.sample(sorted(entries, key=str), len(entries) // 3))
+        if removed:
+            quiet.box.sluice("set", "del", "banned", *map(str, removed))
+        for some in ([network] for network in added) if step % 2 else [added]:  # one at a time, or all at once
+            quiet.box.sluice("set", "add", "banned", *map(str, some))
+        entries = entries - removed | added
+        if step == 2:
+            quiet.box.apply(blocking("from @banned", sets="set banned dynamic size 100000 timeout 1h\n"))
+        if step == 4:
+            quiet.box.apply(blocking("from @banned", sets="set banned dynamic size 200 timeout 1h\n"))
+        expected = {str(a) for a in addresses if not any(a.version == e.version and a in e for e in entries)}
+        assert 0 < len(expected) < len(addresses)
+        assert {source for source, _ in passing(quiet, sources(*map(str, addresses)))} == expected
 
 
 def test_source_and_destination_are_counted_under_their_rules(quiet):
