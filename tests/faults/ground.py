@@ -17,17 +17,24 @@ CLEAN_FROM, CLEAN_TO = "10.100.0.1", "10.200.0.1"
 MIXTURE = "a mixture"
 
 
-def numbered(number, interfaces=INTERFACES):
-    """Policy `number`: it alone blocks sources in 10.NUMBER and destinations in 10.1NUMBER; all block 10.9."""
-    statement = f"block {{ from 10.9.0.0/16, 10.{number}.0.0/16; to 10.1{number}.0.0/16 }}"
-    return "".join(policy(statement, interface=interface) for interface in interfaces)
+def numbered(number, interfaces=INTERFACES, size=100):
+    """Policy `number`: it alone blocks sources in 10.NUMBER and destinations in 10.1NUMBER; all block 10.9, and what is
+    in the dynamic set `banned`, which has room for `size`."""
+    statement = f"block {{ from 10.9.0.0/16, 10.{number}.0.0/16; to 10.1{number}.0.0/16; from @banned }}"
+    return f"set banned dynamic size {size} timeout 1h\n" + "".join(
+        policy(statement, interface=interface) for interface in interfaces)
 
 
-# (source, destination): the first of each pair is judged by a table of sources, the second by one of destinations.
+# (source, destination): the first of each pair is judged by a table of sources, the second by one of destinations; the
+# last is for tests to put into the set.
+BANNED = "10.8.0.1"
 PROBES = [("10.9.0.1", CLEAN_TO)] + [pair for number in NUMBERS for pair in
-                                     ((f"10.{number}.0.1", CLEAN_TO), (CLEAN_FROM, f"10.1{number}.0.1"))]
+                                     ((f"10.{number}.0.1", CLEAN_TO), (CLEAN_FROM, f"10.1{number}.0.1"))] + [
+                                         (BANNED, CLEAN_TO)]
+WITH_SET = 10  # added to the number of a policy while BANNED is in the set
 PASSED_BY = {0: set(range(len(PROBES)))} | {
     number: set(range(len(PROBES))) - {0, 2 * number - 1, 2 * number} for number in NUMBERS}
+PASSED_BY |= {WITH_SET + number: PASSED_BY[number] - {len(PROBES) - 1} for number in NUMBERS}
 SENT = len(PROBES) + 1  # and one that all let through, to know that those before it have arrived
 
 
@@ -46,16 +53,17 @@ class Ground:
                   UDP(sport=number, dport=9) / b"probe") for number, (source, to) in
             enumerate([*PROBES, (CLEAN_FROM, CLEAN_TO)])] for interface in INTERFACES}
 
-    def path(self, number, interfaces=INTERFACES):
-        name = f"{number}-{'-'.join(interfaces)}.policy"
+    def path(self, number, interfaces=INTERFACES, size=100):
+        name = f"{number}-{'-'.join(interfaces)}-{size}.policy"
         path = os.path.join(self.lab.folder.name, name)
-        return path if os.path.exists(path) else self.lab.file(name, numbered(number, interfaces))
+        return path if os.path.exists(path) else self.lab.file(name, numbered(number, interfaces, size))
 
     def sluice(self, *arguments, check=True):
         return sh(SLUICE, "-n", self.box.netns, *arguments, env=self.lab.environment, check=check)
 
     def judged_by(self, interface):
-        """The number of the policy that judges packets on the interface now; 0: none, MIXTURE: no single one."""
+        """The number of the policy that judges packets on the interface now, and WITH_SET if that is so; 0: none,
+        MIXTURE: no single one."""
         out, seen = self.wires[interface]
         for frame in self.frames[interface]:
             out.send(frame)
@@ -104,7 +112,8 @@ class Ground:
         if not generations and not attachments:
             return [f"pinned though nothing runs: {path}" for path in there]
         namespace = next(path for path in there if "/" not in path)
-        wanted = {"": "folder", "/links": "folder", "/state": "folder", "/generations": "folder"}
+        wanted = {"": "folder", "/links": "folder", "/state": "folder", "/generations": "folder",
+                  "/sets": "folder", "/sets/banned": "folder", "/sets/banned/entries": "map", "/sets/banned/head": "map"}
         wanted |= {f"/links/{interface}": "link" for interface in attachments}
         for generation in generations:
             folder = f"/generations/{generation['number']}"

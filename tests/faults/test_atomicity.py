@@ -9,7 +9,6 @@ other E it is the other way round. A, the last, is nobody's business."""
 import json
 import mmap
 import os
-import re
 import struct
 import subprocess
 import sys

@@ -10,7 +10,7 @@ import shutil
 import foreign
 import kernel
 import pytest
-from ground import INTERFACES, MIXTURE, eventually
+from ground import eventually
 from lab import sh
 
 FORWARD = ("generations/{current}/description", "generations/{current}/interfaces/eth0")
