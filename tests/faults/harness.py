@@ -186,7 +186,7 @@ class Harness:
         if call.name == "getdents64":  # a folder that seems empty and is not
             words.append(os.strerror(errno.ENOTEMPTY))
         if call.name == "bpf":  # libbpf tried what this kernel can do and drew its conclusion
-            words.append("sluice: the kernel refused the program: ")
+            words += ["sluice: the kernel refused the program: ", "sluice: not enough memory for set "]
         expect(scenario.refused or any(word in result.stderr for word in words), f"without the kernel's words: {said}")
         figures["failures refused"] += 1
         self.check_judges(scenario, judges)
