@@ -1,5 +1,5 @@
 # The front door; Meson does the work behind it.
-.PHONY: build deps demo test bench install clean format lint
+.PHONY: build deps demo test faults bench install clean format lint
 
 BUILD := build
 PYTHON := /usr/bin/python3
@@ -22,6 +22,10 @@ demo: build
 
 test: build
 	@$(PYTHON) tests/run $(BUILD)
+
+# Every system call of every change killed and failing, ten thousand swaps under traffic; `test` has a part of it.
+faults: build
+	@$(PYTHON) tests/run $(BUILD) faults
 
 bench: build
 	@$(PYTHON) bench/run $(BUILD)/sluice

@@ -296,6 +296,9 @@ void settled_print(const struct settled *settled)
 	case SETTLED_TAKEN_BACK:
 		fprintf(stderr, "sluice: a change that was cut off was taken back: %s\n", runs);
 		return;
+	case SETTLED_REMAINS:
+		fprintf(stderr, "sluice: an earlier change was cut off; cleaned up what it left: %s\n", runs);
+		return;
 	case SETTLED_NOT_CONFIRMED:
 		fprintf(stderr, "sluice: generation %u was not confirmed in time: %s again\n", settled->generation,
 			runs);

@@ -17,6 +17,9 @@ int cli_down(int argc, char **argv)
 	settled_print(&settled);
 	if (err)
 		return cli_failed(&error);
-	printf("detached from %zu interface%s\n", detached, detached == 1 ? "" : "s");
+	if (!detached)
+		printf("nothing was attached any more; removed what was pinned\n");
+	else
+		printf("detached from %zu interface%s\n", detached, detached == 1 ? "" : "s");
 	return STATUS_DONE;
 }

@@ -9,6 +9,7 @@
 #include "datapath/inspect.h"
 #include "datapath/members.h"
 #include "datapath/running.h"
+#include "datapath/tidy.h"
 
 #define TIME_TEXT_MAX 32
 
@@ -95,6 +96,7 @@ static json_t *change_json(const struct running *running)
 	return json;
 }
 
+/* Needs the lock: to whom it does not hold, a change under way looks like one that was cut off. */
 static json_t *collect(const struct pins *pins, const struct running *running)
 {
 	json_t *interfaces = json_array();
@@ -108,6 +110,7 @@ static json_t *collect(const struct pins *pins, const struct running *running)
 		json_object_set_new(json, "previous", generation_json(pins, running->previous));
 	if (running->gates.exist)
 		json_object_set_new(json, "change", change_json(running));
+	json_object_set_new(json, "remains", json_boolean(tidy_finds(pins, running)));
 	return json;
 }
 
@@ -206,11 +209,11 @@ int cli_show(int argc, char **argv)
 	if (pins_open(READ, &pins, &error))
 		return cli_failed(&error);
 	err = running_read(&pins, &running, &error);
+	json = err ? NULL : collect(&pins, &running);
 	pins_close(&pins);
 	if (err)
 		return cli_failed(&error);
 
-	json = collect(&pins, &running);
 	if (as_json) {
 		json_dumpf(json, stdout, JSON_INDENT(2));
 		putchar('\n');
@@ -222,6 +225,8 @@ int cli_show(int argc, char **argv)
 		print_generation("current ", json_object_get(json, "current"));
 		print_generation("previous", json_object_get(json, "previous"));
 		print_change(json_object_get(json, "change"));
+		if (json_is_true(json_object_get(json, "remains")))
+			printf("an earlier change was cut off; the next one cleans up what it left\n");
 	}
 	json_decref(json);
 	running_free(&running);

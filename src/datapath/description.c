@@ -89,8 +89,9 @@ static int refuse(struct error *error, const char *path, const char *why)
 {
 	error_set(error, EPROTO, "%s: %s", path, why);
 	error_hint(error,
-		   "use the version of Sluice that made it; or remove the folder it is in: what runs goes on, and "
-		   "the next apply takes over");
+		   "use the version of Sluice that made it; or remove the folder it is in, while what runs goes on, "
+		   "and apply again: rm -r %.*s",
+		   (int)(strrchr(path, '/') - path), path);
 	return -EPROTO;
 }
 
@@ -188,15 +189,14 @@ int description_read(const char *path, struct description *description, struct e
 	CLEANUP_FD int fd = pin_open(path, PIN_MAP, error);
 	CLEANUP_FREE char *value = NULL;
 	struct bpf_map_info info = {};
-	uint32_t info_size = sizeof(info);
 	struct description read;
 	struct header header;
 	json_t *json;
+	int err = fd < 0 ? fd : pin_info(path, fd, &info, sizeof(info), error);
 
-	if (fd < 0)
-		return fd;
-	if (bpf_obj_get_info_by_fd(fd, &info, &info_size) || info.type != BPF_MAP_TYPE_ARRAY ||
-	    info.value_size < sizeof(header) || info.max_entries != 1)
+	if (err)
+		return err;
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(header) || info.max_entries != 1)
 		return refuse(error, path, "this is not a description by Sluice");
 	value = xcalloc(1, info.value_size + 8); /* the kernel rounds values up to 8 bytes */
 	if (bpf_map_lookup_elem(fd, &(uint32_t){ 0 }, value))

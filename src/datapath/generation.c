@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -49,6 +50,7 @@ static void making_free(struct making *making, size_t count)
 static int begin(struct pins *pins, struct running *running, struct settled *settled, struct error *error)
 {
 	bool is_over = true;
+	bool found;
 	int err;
 
 	*settled = (struct settled){ 0 };
@@ -58,11 +60,16 @@ static int begin(struct pins *pins, struct running *running, struct settled *set
 	while (!err && is_over) {
 		err = settle(pins, settled, error);
 		if (!err)
-			err = tidy_before(pins, error);
+			err = tidy_before(pins, &found, error);
 		if (!err)
 			err = running_read(pins, running, error);
 		if (err)
 			break;
+		if (found && settled->how == SETTLED_NOTHING)
+			*settled = (struct settled){
+				.how = SETTLED_REMAINS,
+				.runs = running->current ? running->current->number : 0,
+			};
 		/* The time to confirm may have come between two looks at the clock. */
 		is_over = running->gates.exist && !running->waiting;
 		if (is_over)
@@ -286,6 +293,8 @@ static int apply(const struct pins *pins, const struct running *running, const s
 			.interface = policy->interfaces[i].name,
 			.where = policy->interfaces[i].where,
 			.mode = policy->interfaces[i].mode,
+			.old = -1,
+			.created = -1,
 		};
 	}
 	if (!err)
@@ -403,7 +412,7 @@ static int go_back(const struct pins *pins, const struct running *running, struc
 	const struct generation *to = running->previous;
 	CLEANUP_FREE struct placement *placements = NULL;
 	size_t count;
-	int err;
+	int err = 0;
 
 	if (!running->current || !to) {
 		error_set(error, ENOENT, "there is no previous generation to go back to");
@@ -418,9 +427,15 @@ static int go_back(const struct pins *pins, const struct running *running, struc
 			.interface = to->description.interfaces[i].name,
 			.mode = to->description.interfaces[i].mode,
 			.program = bpf_prog_get_fd_by_id(to->program_ids[i]),
+			.old = -1,
+			.created = -1,
 		};
+		if (placements[i].program < 0 && !err)
+			err = error_set(error, errno, "cannot open the program of %s in generation %u: %s",
+					placements[i].interface, to->number, strerror(errno));
 	}
-	err = swap_check(running, placements, count, error);
+	if (!err)
+		err = swap_check(running, placements, count, error);
 	if (!err)
 		err = needs_gates(running, placements, count, 0)
 			      ? swap_through_gates(pins, running, placements, count, 0, error)
@@ -437,12 +452,13 @@ static int go_back(const struct pins *pins, const struct running *running, struc
 static int take_back(struct pins *pins, const struct running *running, struct error *error)
 {
 	struct error ignored;
+	bool found;
 	int err = settle_for(pins, GATE_OLD, error);
 
 	if (err)
 		return err;
 	if (running->behind[GATE_OLD])
-		tidy_before(pins, &ignored);
+		tidy_before(pins, &found, &ignored);
 	else
 		pins_remove_all(pins);
 	return 0;
@@ -474,6 +490,7 @@ int generation_rollback(struct settled *settled, struct change *change, struct e
 static int go_down(struct pins *pins, const struct running *running, const char *interface, size_t *detached,
 		   struct error *error)
 {
+	bool is_pinned = !access(pins->netns, F_OK);
 	size_t count = 0;
 	int err = 0;
 
@@ -494,7 +511,7 @@ static int go_down(struct pins *pins, const struct running *running, const char 
 		return error_set(error, -err, "detached, but cannot remove all of %s: %s", pins->netns, strerror(-err));
 	if (!count && interface)
 		return error_set(error, ENOENT, "nothing of Sluice runs on %s", interface);
-	if (!count)
+	if (!count && !is_pinned)
 		return error_set(error, ENOENT, "nothing of Sluice runs here");
 	*detached = count;
 	return 0;

@@ -66,7 +66,8 @@ int generation_confirm(struct settled *settled, unsigned *number, struct error *
 int generation_rollback(struct settled *settled, struct change *change, struct error *error);
 
 /* Detaches one interface, or all with `interface` NULL. When nothing is attached any more, nothing stays pinned, and
- * the counters are gone. -ENOENT when the named interface, or any, is not attached. `*detached` counts. */
+ * the counters are gone. -ENOENT when the named interface is not attached, or nothing is attached or pinned at all.
+ * `*detached` counts. */
 int generation_down(const char *interface, struct settled *settled, size_t *detached, struct error *error);
 
 #endif

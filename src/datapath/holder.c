@@ -27,7 +27,7 @@ static bool is_program(int fd, uint32_t id)
 	struct bpf_prog_info info = {};
 	uint32_t size = sizeof(info);
 
-	return descriptor_is(fd, PIN_PROGRAM) && !bpf_obj_get_info_by_fd(fd, &info, &size) && info.id == id;
+	return descriptor_is(fd, PIN_PROGRAM) > 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) && info.id == id;
 }
 
 static bool is_link(int fd, uint32_t program)
@@ -35,7 +35,7 @@ static bool is_link(int fd, uint32_t program)
 	struct bpf_link_info info = {};
 	uint32_t size = sizeof(info);
 
-	return descriptor_is(fd, PIN_LINK) && !bpf_obj_get_info_by_fd(fd, &info, &size) && info.prog_id == program;
+	return descriptor_is(fd, PIN_LINK) > 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) && info.prog_id == program;
 }
 
 static int look_at_pin(const char *path, const struct stat *status, int type, struct FTW *walk)

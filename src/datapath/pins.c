@@ -25,11 +25,14 @@
 #define BPFFS "/sys/fs/bpf"
 #define LOCK_TRIES 100 /* each means that someone removed ROOT between our open and our lock */
 
-static bool is_bpffs(const char *path)
+/* 1 when it is, 0 when it is not, a negative errno when that cannot be told. */
+static int is_bpffs(const char *path)
 {
 	struct statfs fs;
 
-	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+	if (statfs(path, &fs))
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	return (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
 /* The id of a process's first mount: mount namespaces share none. -1 when the kernel does not tell. */
@@ -50,15 +53,34 @@ static bool mount_namespace_is_private(void)
 	return init < 0 || init != first_mount("/proc/self/mountinfo");
 }
 
+/* A second mount on top of the first would hide all that is pinned there: whoever wants to mount locks the folder that
+ * is beneath, and looks again. Returns 0 or a negative errno. */
+static int mount_bpffs(void)
+{
+	CLEANUP_FD int beneath = open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int is_there;
+
+	if (beneath < 0 || flock(beneath, LOCK_EX))
+		return -errno;
+	is_there = is_bpffs(BPFFS);
+	if (is_there)
+		return is_there < 0 ? is_there : 0;
+	return mount("bpf", BPFFS, "bpf", 0, "mode=0700") ? -errno : 0;
+}
+
 /* Makes sure that what is pinned stays, and that what is not found is not there. */
 static int check_bpffs(const char *root, enum access access, struct error *error)
 {
 	CLEANUP_FREE char *parent = xstrdup(root);
 	char *slash = strrchr(parent, '/');
+	int is_there, err;
 
 	if (slash && slash != parent)
 		*slash = '\0';
-	if (is_bpffs(parent))
+	is_there = is_bpffs(parent);
+	if (is_there < 0)
+		return error_set(error, -is_there, "cannot look at %s: %s", parent, strerror(-is_there));
+	if (is_there)
 		return 0;
 	if (strcmp(parent, BPFFS)) {
 		error_set(error, EINVAL, "%s: %s is no BPF file system", root, parent);
@@ -73,10 +95,9 @@ static int check_bpffs(const char *root, enum access access, struct error *error
 	}
 	if (access != WRITE)
 		return 0;
-	if (mount("bpf", BPFFS, "bpf", 0, "mode=0700")) {
-		error_set(error, errno, "cannot mount the BPF file system at " BPFFS ": %s", strerror(errno));
-		return -errno;
-	}
+	err = mount_bpffs();
+	if (err)
+		return error_set(error, -err, "cannot mount the BPF file system at " BPFFS ": %s", strerror(-err));
 	return 0;
 }
 
@@ -240,26 +261,67 @@ static const char *const kind_names[] = {
 	[PIN_LINK] = "link",
 };
 
-bool descriptor_is(int fd, enum pin_kind kind)
+int descriptor_is(int fd, enum pin_kind kind)
 {
 	CLEANUP_FREE char *path = xasprintf("/proc/self/fd/%d", fd);
 	char there[64] = "";
 
-	return readlink(path, there, sizeof(there) - 1) > 0 && !strcmp(there, kinds[kind]);
+	if (readlink(path, there, sizeof(there) - 1) < 0)
+		return -errno;
+	return !strcmp(there, kinds[kind]);
+}
+
+/* What somebody else put where a folder or a pin of ours is to be: `where` becomes the first part of `path` that is no
+ * folder, or `path` itself. */
+static bool is_in_the_way(const char *path, bool is_folder, char *where)
+{
+	struct stat status;
+
+	snprintf(where, PATH_MAX, "%s", path);
+	for (char *slash = strchr(where + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (!lstat(where, &status) && !S_ISDIR(status.st_mode))
+			return true;
+		*slash = '/';
+	}
+	return !lstat(path, &status) && (S_ISLNK(status.st_mode) || (bool)S_ISDIR(status.st_mode) != is_folder);
+}
+
+static int cannot_open(const char *path, bool is_folder, int err, struct error *error)
+{
+	char where[PATH_MAX];
+
+	if (!is_in_the_way(path, is_folder, where))
+		return error_set(error, err, "cannot open %s: %s", path, strerror(err));
+	error_set(error, EPROTO, "%s is in the way: it is not what Sluice keeps there", where);
+	error_hint(error, "something else made it; remove it and apply again: rm -r %s", where);
+	return -EPROTO;
 }
 
 int pin_open(const char *path, enum pin_kind kind, struct error *error)
 {
 	int fd = bpf_obj_get(path);
+	int is_kind;
 
 	if (fd < 0)
-		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
-	if (descriptor_is(fd, kind))
+		return cannot_open(path, false, errno, error);
+	is_kind = descriptor_is(fd, kind);
+	if (is_kind > 0)
 		return fd;
 	close(fd);
+	if (is_kind < 0)
+		return error_set(error, -is_kind, "cannot tell what %s is: /proc/self/fd: %s", path,
+				 strerror(-is_kind));
 	error_set(error, EPROTO, "%s: not a BPF %s", path, kind_names[kind]);
 	error_hint(error, "something else pinned it; remove it and apply again: rm %s", path);
 	return -EPROTO;
+}
+
+int pin_info(const char *path, int fd, void *info, uint32_t size, struct error *error)
+{
+	if (bpf_obj_get_info_by_fd(fd, info, &size))
+		return error_set(error, errno, "cannot read %s: %s", path, strerror(errno));
+	return 0;
 }
 
 static int by_version(const struct dirent **a, const struct dirent **b)
@@ -296,4 +358,14 @@ void pins_free_names(char **names)
 	for (size_t i = 0; names && names[i]; i++)
 		free(names[i]);
 	free(names);
+}
+
+char **pins_list(const char *path, struct error *error)
+{
+	char where[PATH_MAX];
+	char **names = is_in_the_way(path, true, where) ? NULL : pins_names(path);
+
+	if (!names)
+		cannot_open(path, true, errno, error);
+	return names;
 }

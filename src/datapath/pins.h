@@ -22,7 +22,7 @@
 
 #include <limits.h>
 #include <net/if.h>
-#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -70,11 +70,20 @@ enum pin_kind {
 /* Opens what is pinned at `path`. Returns a descriptor, or a negative errno with `error` set: -EPROTO when it is of
  * another kind. */
 int pin_open(const char *path, enum pin_kind kind, struct error *error);
-bool descriptor_is(int fd, enum pin_kind kind);
+
+/* Fills in the struct bpf_*_info, of `size` bytes, of what was opened at `path`. Returns 0, or a negative errno with
+ * `error` set. */
+int pin_info(const char *path, int fd, void *info, uint32_t size, struct error *error);
+
+/* 1 when the descriptor is of that kind, 0 when it is not, a negative errno when the kernel does not tell. */
+int descriptor_is(int fd, enum pin_kind kind);
 
 /* Names in a folder, sorted; NULL-terminated, none when there is no folder. Free with pins_free_names. NULL, with errno
  * set, when the folder cannot be read. */
 char **pins_names(const char *path);
+
+/* The same, with `error` set to what is wrong and what to do about it. */
+char **pins_list(const char *path, struct error *error);
 void pins_free_names(char **names);
 
 #endif

@@ -13,11 +13,11 @@ static int program_id(const char *path, uint32_t *id, struct error *error)
 {
 	CLEANUP_FD int fd = pin_open(path, PIN_PROGRAM, error);
 	struct bpf_prog_info info = {};
-	uint32_t size = sizeof(info);
+	int err = fd < 0 ? fd : pin_info(path, fd, &info, sizeof(info), error);
 
-	if (fd < 0)
-		return fd;
-	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.type != BPF_PROG_TYPE_XDP) {
+	if (err)
+		return err;
+	if (info.type != BPF_PROG_TYPE_XDP) {
 		error_set(error, EPROTO, "%s: not an XDP program", path);
 		error_hint(error, "something else pinned it; remove it and apply again: rm %s", path);
 		return -EPROTO;
@@ -29,15 +29,16 @@ static int program_id(const char *path, uint32_t *id, struct error *error)
 static int read_attachment(const struct pins *pins, const char *pin, struct attachment *out, struct error *error)
 {
 	struct bpf_link_info info = {};
-	uint32_t size = sizeof(info);
 	char path[PATH_MAX];
+	int err;
 
 	pins_path(pins, path, "links/%s", pin);
 	interface_of_pin(pin, out->interface);
 	out->link = pin_open(path, PIN_LINK, error);
-	if (out->link < 0)
-		return out->link;
-	if (bpf_obj_get_info_by_fd(out->link, &info, &size) || info.type != BPF_LINK_TYPE_XDP) {
+	err = out->link < 0 ? out->link : pin_info(path, out->link, &info, sizeof(info), error);
+	if (err)
+		return err;
+	if (info.type != BPF_LINK_TYPE_XDP) {
 		error_set(error, EPROTO, "%s: not an XDP link", path);
 		error_hint(error, "something else pinned it; remove it and apply again: rm %s", path);
 		return -EPROTO;
@@ -51,12 +52,12 @@ static int read_attachment(const struct pins *pins, const char *pin, struct atta
 static int read_attachments(const struct pins *pins, struct running *running, struct error *error)
 {
 	char path[PATH_MAX];
-	char **names = pins_names(pins_path(pins, path, "links"));
+	char **names = pins_list(pins_path(pins, path, "links"), error);
 	size_t capacity = 0;
 	int err = 0;
 
 	if (!names)
-		return error_set(error, errno, "cannot read %s: %s", path, strerror(errno));
+		return -EPROTO;
 	for (size_t i = 0; names[i] && !err; i++) {
 		struct attachment *out;
 
@@ -97,12 +98,12 @@ static void generation_free(struct generation *generation)
 static int read_generations(const struct pins *pins, struct running *running, struct error *error)
 {
 	char path[PATH_MAX];
-	char **names = pins_names(pins_path(pins, path, "generations"));
+	char **names = pins_list(pins_path(pins, path, "generations"), error);
 	size_t capacity = 0;
 	int err = 0;
 
 	if (!names)
-		return error_set(error, errno, "cannot read %s: %s", path, strerror(errno));
+		return -EPROTO;
 	for (size_t i = 0; names[i] && !err; i++) {
 		struct generation *out;
 
@@ -235,6 +236,15 @@ const struct attachment *running_attachment(const struct running *running, const
 			return &running->attachments[i];
 	}
 	return NULL;
+}
+
+bool running_knows(const struct running *running, const char *interface)
+{
+	for (size_t i = 0; i < running->generation_count; i++) {
+		if (described_interface(&running->generations[i].description, interface))
+			return true;
+	}
+	return running_attachment(running, interface) != NULL;
 }
 
 const struct generation *running_generation(const struct running *running, unsigned number)

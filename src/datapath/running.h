@@ -53,6 +53,9 @@ void running_free(struct running *running);
 /* The attachment of that interface, or NULL. */
 const struct attachment *running_attachment(const struct running *running, const char *interface);
 
+/* True when the interface is attached or a generation is for it. */
+bool running_knows(const struct running *running, const char *interface);
+
 /* The generation of that number, or NULL. */
 const struct generation *running_generation(const struct running *running, unsigned number);
 

@@ -193,6 +193,13 @@ static int finish_resize(const struct pins *pins, struct dynamic_set *set, struc
 	return 0;
 }
 
+bool set_is_between_sizes(const struct pins *pins, const char *name)
+{
+	char path[PATH_MAX];
+
+	return !access(set_path(pins, name, NEXT_ENTRIES, path), F_OK);
+}
+
 static void set_name(struct dynamic_set *set, const char *name)
 {
 	*set = SET_CLOSED;

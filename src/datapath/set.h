@@ -50,6 +50,9 @@ int set_resize(const struct pins *pins, struct dynamic_set *set, uint32_t size, 
 /* Back to that map. Nobody may have added anything since, so the lock has been held. */
 void set_undo_resize(const struct pins *pins, struct dynamic_set *set, int old);
 
+/* True when a change of its size was cut off, for the next who opens it for WRITE to finish. */
+bool set_is_between_sizes(const struct pins *pins, const char *name);
+
 /* The names of the sets that are pinned, as pins_names. */
 char **set_names(const struct pins *pins);
 

@@ -115,8 +115,9 @@ void sets_follow(const struct pins *pins, const struct description *description)
 		const struct described_set *wanted = &description->sets[i];
 		struct dynamic_set set;
 		struct error ignored; /* a set that cannot be opened tells who uses it */
+		enum access how = set_is_between_sizes(pins, wanted->name) ? WRITE : READ;
 
-		if (!wanted->size || set_open(pins, wanted->name, READ, &set, &ignored))
+		if (!wanted->size || set_open(pins, wanted->name, how, &set, &ignored))
 			continue;
 		__atomic_store_n(&set.shared->timeout, wanted->timeout, __ATOMIC_RELAXED);
 		set_close(&set);

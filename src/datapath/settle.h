@@ -13,11 +13,12 @@
 
 /* What a changing command found before it began. */
 struct settled {
-	enum {
+	enum settled_how {
 		SETTLED_NOTHING,
 		SETTLED_FINISHED,      /* a change that was cut off when its generation ran already */
 		SETTLED_TAKEN_BACK,    /* one that was cut off before */
 		SETTLED_NOT_CONFIRMED, /* one whose time to be confirmed is over */
+		SETTLED_REMAINS,       /* things that nobody needed were still pinned */
 	} how;
 	unsigned generation; /* that the change was to; 0: nobody knows any more */
 	unsigned runs;	     /* the one that runs now; 0: none */

@@ -15,7 +15,7 @@ static int open_counters(const struct pins *pins, const char *interface, const c
 {
 	char pin[IF_NAMESIZE], path[PATH_MAX];
 	struct bpf_map_info info = {};
-	uint32_t size = sizeof(info);
+	int err;
 
 	pins_path(pins, path, "state/%s/%s", pin_of_interface(interface, pin), map);
 	*fd = pin_open(path, PIN_MAP, error);
@@ -23,10 +23,9 @@ static int open_counters(const struct pins *pins, const char *interface, const c
 		*fd = -1;
 		return 0;
 	}
-	if (*fd < 0)
-		return *fd;
-	if (bpf_obj_get_info_by_fd(*fd, &info, &size))
-		return error_set(error, errno, "cannot read %s: %s", path, strerror(errno));
+	err = *fd < 0 ? *fd : pin_info(path, *fd, &info, sizeof(info), error);
+	if (err)
+		return err;
 	if (info.type == BPF_MAP_TYPE_PERCPU_ARRAY && info.key_size == sizeof(uint32_t) &&
 	    info.value_size == sizeof(struct counter) && info.max_entries == entries)
 		return 0;

@@ -82,8 +82,6 @@ int swap_check(const struct running *running, struct placement *placements, size
 {
 	int err = 0;
 
-	for (size_t i = 0; i < count; i++)
-		placements[i].old = placements[i].created = -1;
 	for (size_t i = 0; i < count && !err; i++) {
 		struct placement *placement = &placements[i];
 
@@ -166,16 +164,51 @@ bool is_placed(const struct attachment *attachment, const struct placement *plac
 	return false;
 }
 
-int swap_release(const struct pins *pins, const struct attachment *attachment, struct error *error)
+static int detach(const struct attachment *attachment, struct error *error)
 {
-	char name[IF_NAMESIZE], path[PATH_MAX];
-	int err;
-
 	/* A link whose interface is gone cannot be detached any more. */
 	if (attachment->ifindex && bpf_link_detach(attachment->link))
 		return error_set(error, errno, "cannot detach from %s: %s", attachment->interface, strerror(errno));
-	err = pins_remove(pins_path(pins, path, "links/%s", pin_of_interface(attachment->interface, name)));
+	return 0;
+}
+
+static int unpin(const struct pins *pins, const struct attachment *attachment, struct error *error)
+{
+	char name[IF_NAMESIZE], path[PATH_MAX];
+	int err = pins_remove(pins_path(pins, path, "links/%s", pin_of_interface(attachment->interface, name)));
+
 	return err ? error_set(error, -err, "cannot remove %s: %s", path, strerror(-err)) : 0;
+}
+
+int swap_release(const struct pins *pins, const struct attachment *attachment, struct error *error)
+{
+	int err = detach(attachment, error);
+
+	return err ? err : unpin(pins, attachment, error);
+}
+
+/* Lets go of the attachments that no placement names. The first that will not ends it, with nothing let go; what comes
+ * after one that did cannot be taken back, so then the others are for `show` to tell and the next change to mend. */
+static int release_others(const struct pins *pins, const struct running *running, const struct placement *placements,
+			  size_t count, struct error *error)
+{
+	size_t released = 0;
+
+	for (size_t i = 0; i < running->attachment_count; i++) {
+		const struct attachment *attachment = &running->attachments[i];
+		struct error ignored;
+		int err;
+
+		if (is_placed(attachment, placements, count))
+			continue;
+		err = detach(attachment, released ? &ignored : error);
+		if (err && !released)
+			return err;
+		if (!err)
+			unpin(pins, attachment, &ignored);
+		released++;
+	}
+	return 0;
 }
 
 void swap_close(struct placement *placements, size_t count)
@@ -193,15 +226,9 @@ int swap(const struct pins *pins, const struct running *running, struct placemen
 
 	for (size_t i = 0; i < count && !err; i++)
 		err = place(pins, &placements[i], error);
+	if (!err)
+		err = release_others(pins, running, placements, count, error);
 	for (size_t i = 0; i < count && err; i++)
 		take_back(pins, &placements[i]);
-	for (size_t i = 0; i < running->attachment_count && !err; i++) {
-		/* The new programs run by now: one that will not let go is for `show` to tell and the next change to
-		 * mend. */
-		struct error ignored;
-
-		if (!is_placed(&running->attachments[i], placements, count))
-			swap_release(pins, &running->attachments[i], &ignored);
-	}
 	return err;
 }

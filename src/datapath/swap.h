@@ -13,7 +13,7 @@ struct placement {
 	struct location where; /* in the policy, for errors; line 0: none */
 	enum mode mode;
 	int program; /* descriptor */
-	/* Filled in by swap_check and swap. */
+	/* Filled in by swap_check and swap; old and created begin as -1. */
 	unsigned ifindex;
 	const struct attachment *attachment; /* what we hold already, NULL: the interface is new to us */
 	int old;			     /* its program, held to be able to go back; -1: none */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -66,37 +67,44 @@ static bool is_wanted(const struct running *running, const char *name)
 	return generation == running->current || generation == running->previous;
 }
 
-static void remove_remains(const struct pins *pins, const struct running *running)
+/* Both return how many there are, and remove them or only look. */
+enum tidying {
+	LOOK,
+	REMOVE,
+};
+
+static size_t tidy_generations(const struct pins *pins, const struct running *running, enum tidying tidying)
 {
 	char path[PATH_MAX];
 	char **names = pins_names(pins_path(pins, path, "generations"));
+	size_t count = 0;
 
 	for (size_t i = 0; names && names[i]; i++) {
-		if (strcmp(names[i], GENERATION_NEW) && !is_wanted(running, names[i]))
+		if (!strcmp(names[i], GENERATION_NEW) || is_wanted(running, names[i]))
+			continue;
+		count++;
+		if (tidying == REMOVE)
 			pins_remove(pins_path(pins, path, "generations/%s", names[i]));
 	}
 	pins_free_names(names);
+	return count;
 }
 
-static bool is_known(const struct running *running, const char *interface)
-{
-	for (size_t i = 0; i < running->generation_count; i++) {
-		if (described_interface(&running->generations[i].description, interface))
-			return true;
-	}
-	return running_attachment(running, interface) != NULL;
-}
-
-static void remove_unknown_state(const struct pins *pins, const struct running *running)
+static size_t tidy_state(const struct pins *pins, const struct running *running, enum tidying tidying)
 {
 	char path[PATH_MAX], interface[IF_NAMESIZE];
 	char **names = pins_names(pins_path(pins, path, "state"));
+	size_t count = 0;
 
 	for (size_t i = 0; names && names[i]; i++) {
-		if (!is_known(running, interface_of_pin(names[i], interface)))
+		if (running_knows(running, interface_of_pin(names[i], interface)))
+			continue;
+		count++;
+		if (tidying == REMOVE)
 			pins_remove(pins_path(pins, path, "state/%s", names[i]));
 	}
 	pins_free_names(names);
+	return count;
 }
 
 static void remove_unknown_sets(const struct pins *pins, const struct running *running)
@@ -108,18 +116,30 @@ static void remove_unknown_sets(const struct pins *pins, const struct running *r
 	sets_tidy(pins, kept, running->generation_count);
 }
 
-int tidy_before(const struct pins *pins, struct error *error)
+bool tidy_finds(const struct pins *pins, const struct running *running)
+{
+	char path[PATH_MAX];
+
+	if (running->gates.exist)
+		return false; /* a change that is not over */
+	return tidy_generations(pins, running, LOOK) || tidy_state(pins, running, LOOK) ||
+	       !access(pins_path(pins, path, "generations/" GENERATION_NEW), F_OK) ||
+	       (!running->attachment_count && !access(pins->netns, F_OK));
+}
+
+int tidy_before(const struct pins *pins, bool *found, struct error *error)
 {
 	struct running running;
 	int err = running_read(pins, &running, error);
 
 	if (err)
 		return err;
+	*found = tidy_finds(pins, &running);
 	if (running.current)
 		sets_follow(pins, &running.current->description);
 	if (!running.waiting) {
-		remove_remains(pins, &running);
-		remove_unknown_state(pins, &running);
+		tidy_generations(pins, &running, REMOVE);
+		tidy_state(pins, &running, REMOVE);
 		if (running.current) /* or the sets are waiting for an apply that mends what is pinned */
 			remove_unknown_sets(pins, &running);
 	}
@@ -182,6 +202,6 @@ void tidy_failed(struct pins *pins, const struct running *running)
 		return;
 	}
 	pins_remove(pins_path(pins, path, "generations/" GENERATION_NEW));
-	remove_unknown_state(pins, running);
+	tidy_state(pins, running, REMOVE);
 	remove_unknown_sets(pins, running);
 }

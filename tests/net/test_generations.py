@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A change happens whole or not at all: under a stream of packets, when it is killed, when any of its steps fails, when
-several happen at once, and when something strange is pinned where Sluice keeps its own."""
+"""A change happens whole or not at all: under a stream of packets, when several happen at once, and when something strange
+is pinned where Sluice keeps its own. When it is killed, or a step of it fails: see faults/."""
 import os
 import re
-import signal
 import struct
 import subprocess
 
@@ -11,50 +10,11 @@ import pytest
 from scapy.all import IP, UDP
 
 from lab import SLUICE, sh
-from scene import BLOCK, BLOCKED4, BOX4, CLIENT4, Scene, policy
-
-SOMETIMES4 = "203.0.113.7"
-FIRST = policy("block {", f"from {BLOCKED4}", "}")
-SECOND = policy("block {", f"from {BLOCKED4}", f"from {SOMETIMES4}", "}")
+from scene import BLOCK, BLOCKED4, BOX4, Scene, policy
 
 
 def datagram(scene, source):
     return scene.ethernet() / IP(src=source, dst=BOX4) / UDP(sport=1, dport=9) / b"x"
-
-
-def received(host):
-    """IPv4 packets that got as far as the host's IP layer."""
-    lines = host.run("cat", "/proc/net/snmp").stdout.splitlines()
-    names, values = [line.split() for line in lines if line.startswith("Ip:")]
-    return int(values[names.index("InReceives")])
-
-
-@pytest.mark.parametrize("mode, swaps", [("native", 200), ("generic", 80)])
-def test_swaps_under_load_lose_nothing_and_let_nothing_through(quiet, mode, swaps):
-    box = quiet.box
-    box.address("eth0", f"{BOX4}/24")
-    first = quiet.lab.file("first.policy", FIRST.replace("native", mode))
-    second = quiet.lab.file("second.policy", SECOND.replace("native", mode))
-    box.sluice("apply", first)
-    box.sluice("apply", second)
-    link, before = box.show()["interfaces"][0]["link"], received(box)
-    flood = quiet.flood(*(datagram(quiet, source) for source in (CLIENT4, BLOCKED4, SOMETIMES4)))
-    for i in range(swaps):
-        if i % 8 == 0:
-            box.sluice("apply", first if i % 16 else second)
-        else:
-            box.sluice("rollback")
-    sent = flood.stop()
-    assert sent > 1000
-    box.sluice("apply", second)
-    assert box.show()["interfaces"][0]["link"] == link  # attached once, never detached
-    counts = quiet.count()
-    always, sometimes = counts["second.policy:4"][0], counts["second.policy:5"][0]
-    assert always == sent  # what both generations block: all of it, by the rule that both have
-    assert 0 < sometimes < sent
-    assert counts["drop"][0] == always + sometimes
-    assert counts["pass"][0] == counts["default"][0] == 3 * sent - always - sometimes
-    assert received(box) - before == counts["pass"][0]  # what both allow: all of it arrived
 
 
 @pytest.mark.parametrize("mode", ["native", "generic"])
@@ -83,146 +43,6 @@ def test_growing_tables_under_load_never_open(quiet):
     sent = flood.stop()
     counts = quiet.count()
     assert counts["drop"][0] == sent and "pass" not in counts
-
-
-# Killed and failing: every system call by which Sluice changes something, one after the other.
-
-CALLS = "bpf,mkdir,rename,unlink,rmdir,flock"
-TWO_OLD = policy(BLOCK) + policy(BLOCK, interface="eth1")
-TWO_RUNNING = policy(BLOCK, "fragments drop") + policy(BLOCK, interface="eth1")
-TWO_NEW = policy(BLOCK, "default drop") + policy(BLOCK, "default drop", interface="eth1")
-
-
-class Changes:
-    """A box with two interfaces, two generations, and a change that strace interferes with."""
-
-    def __init__(self, lab):
-        self.lab = lab
-        self.box, client = lab.host("box", ipv6=False), lab.host("client", ipv6=False)
-        lab.cable(self.box, "eth0", client, "eth0")
-        lab.cable(self.box, "eth1", client, "eth1")
-        self.files = [lab.file(name, text) for name, text in
-                      (("old", TWO_OLD), ("running", TWO_RUNNING), ("new", TWO_NEW))]
-        self.commands = {"apply": ["apply", self.files[2]], "rollback": ["rollback"], "down": ["down"]}
-
-    def begin(self):
-        for path in self.files[:2]:
-            self.box.sluice("apply", path)
-
-    def programs(self):
-        return [self.box.program("eth0"), self.box.program("eth1")]
-
-    def traced(self, verb, *inject):
-        log = os.path.join(self.lab.folder.name, "strace.log")
-        options = ["-e", f"inject={inject[0]}"] if inject else []
-        return log, sh("strace", "-o", log, "-e", f"trace={CALLS}", *options, SLUICE, "-n", self.box.netns,
-                       *self.commands[verb], env=self.lab.environment, check=False)
-
-    def calls(self, verb):
-        """(system call, its how many-th) of an undisturbed run, in order."""
-        log, result = self.traced(verb)
-        assert result.returncode == 0, result.stderr
-        counts, found = {}, []
-        with open(log) as file:
-            for line in file:
-                name = re.match(r"\w+", line)
-                if name and name[0] in CALLS.split(","):
-                    counts[name[0]] = counts.get(name[0], 0) + 1
-                    found.append((name[0], counts[name[0]], line))
-        return found
-
-
-CHANGES = "MAP_CREATE|MAP_UPDATE|PROG_LOAD|OBJ_PIN|LINK|^(mkdir|rename|unlink|rmdir).*= 0$"
-
-
-def spread(calls, most):
-    """About that many of them, evenly: half of those that change something, half of the others."""
-    change = [call for call in calls if re.search(CHANGES, call[2]) and "SOCKET_FILTER" not in call[2]]
-    rest = [call for call in calls if call not in change]
-    return [call for some in (rest, change) for call in some[::max(1, len(some) * 2 // most)]]
-
-
-@pytest.mark.parametrize("verb", ["apply", "rollback", "down"])
-def test_killed_at_any_step_something_whole_runs_and_the_next_command_succeeds(lab, verb):
-    changes = Changes(lab)
-    changes.begin()
-    box = changes.box
-    next_commands = [["apply", changes.files[2]], ["apply", changes.files[1]], ["down"], ["rollback"]]
-    for i, (call, nth, line) in enumerate(spread(changes.calls(verb), 24)):
-        changes.begin()
-        _, result = changes.traced(verb, f"{call}:signal=KILL:when={nth}")
-        where = f"{verb} killed at {call} number {nth}: {line}"
-        assert result.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), where
-        shown = box.show()
-        if verb != "down":
-            assert None not in changes.programs(), where
-            assert all(interface["generation"] for interface in shown["interfaces"]), where
-            assert box.stats(), where
-        command = next_commands[i % 4]
-        if verb == "down" and command[0] in ("rollback", "down"):
-            command = next_commands[0]  # what `down` has forgotten, nobody finds
-        result = box.sluice(*command, check=False)
-        assert result.returncode == 0, f"{where}then {command[0]}: {result.stderr}"
-        if command == ["down"]:
-            assert changes.programs() == [None, None] and lab.pinned() == [], where
-            continue
-        assert None not in changes.programs(), where
-        generations = {pin.split("/")[2] for pin in lab.pinned() if "/generations/" in pin}
-        assert "new" not in generations, where
-        assert len({interface["generation"] for interface in box.show()["interfaces"]}) == 1, where
-        if command[0] == "apply":
-            assert box.sluice(*command).stdout.startswith("nothing to change"), where
-
-
-def test_any_step_of_apply_that_fails_leaves_all_as_it_was(lab):
-    """Or does not matter: then the new generation runs."""
-    changes = Changes(lab)
-    changes.begin()
-    failed = 0
-    for call, nth, line in spread(changes.calls("apply"), 24):
-        changes.begin()
-        before = changes.box.show(), changes.box.stats(), lab.pinned(), changes.programs()
-        _, result = changes.traced("apply", f"{call}:error=ENOMEM:when={nth}")
-        where = f"{call} number {nth} failed: {line}{result.stderr}"
-        assert result.returncode in (0, 1), where
-        if result.returncode:
-            assert result.stderr and not result.stdout, where
-            assert (changes.box.show(), changes.box.stats(), lab.pinned(), changes.programs()) == before, where
-            failed += 1
-        else:
-            number = before[0]["current"]["number"] + 1
-            assert [i["generation"] for i in changes.box.show()["interfaces"]] == [number, number], where
-            again = changes.box.sluice("apply", changes.files[2]).stdout
-            assert again == f"nothing to change: generation {number} runs\n", where
-    assert failed > 10
-
-
-def test_any_step_of_a_first_apply_that_fails_leaves_nothing(lab):
-    changes = Changes(lab)
-    failed = 0
-    for call, nth, line in spread(changes.calls("apply"), 28):
-        changes.box.sluice("down", check=False)
-        _, result = changes.traced("apply", f"{call}:error=ENOMEM:when={nth}")
-        if result.returncode == 0:
-            continue
-        failed += 1
-        where = f"{call} number {nth} failed: {line}{result.stderr}"
-        assert result.returncode == 1 and result.stderr, where
-        assert changes.programs() == [None, None], where
-        assert [pin for pin in lab.pinned() if pin != "."] == [], where
-    assert failed > 10
-
-
-def test_full_bpf_file_system_is_said(lab):
-    changes = Changes(lab)
-    changes.begin()
-    before = changes.programs(), lab.pinned()
-    pins = [c for c in changes.calls("apply") if "BPF_OBJ_PIN" in c[2]]
-    changes.begin()
-    before = changes.programs(), lab.pinned()
-    _, result = changes.traced("apply", f"bpf:error=ENOSPC:when={pins[0][1]}")
-    assert (result.returncode, (changes.programs(), lab.pinned())) == (1, before)
-    assert re.fullmatch(r"sluice: cannot pin /\S+/new/interfaces/eth0: No space left on device\n", result.stderr)
 
 
 def test_remains_of_a_generation_are_no_hindrance(quiet):

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A command under strace: which system calls it makes, and the same again with one of them killed or failing."""
+import collections
+import re
+import signal
+import subprocess
+
+# Calls that change something or can be refused by the kernel or its file systems. Each is counted by its own name.
+TRACED = ("bpf", "mkdir", "rename", "unlink", "rmdir", "flock", "openat", "getdents64", "readlink", "statfs", "getsockopt",
+          "socket", "setsockopt", "bind", "getsockname", "sendto", "sendmsg", "recvmsg", "recvfrom", "mmap", "munmap",
+          "close", "write", "exit_group")
+READING = re.compile(r"BPF_(OBJ_GET|OBJ_GET_INFO_BY_FD|MAP_LOOKUP_\w+|MAP_GET_NEXT_KEY|\w+_GET_NEXT_ID|"
+                     r"\w+_GET_FD_BY_ID)$")
+
+Call = collections.namedtuple("Call", "name nth what text result")
+
+
+class Tracer:
+    def __init__(self, program, environment, log, root):
+        self.program, self.environment, self.log, self.root = program, environment, log, root
+
+    def run(self, arguments, *injections):
+        # Whatever goes wrong, the machine's own BPF file system is not mounted over.
+        command = ["strace", "-y", "-s", "256", "-o", self.log, "-e", "trace=mount," + ",".join(TRACED),
+                   "-e", "inject=mount:error=EPERM"]
+        for injection in injections:
+            command += ["-e", f"inject={injection}"]
+        result = subprocess.run([*command, *self.program, *arguments], env=self.environment, capture_output=True,
+                                text=True, timeout=60)
+        with open(self.log, errors="replace") as file:
+            return result, file.read().splitlines()
+
+    def calls(self, arguments):
+        """Every call of an undisturbed run, in order, from the first that has to do with Sluice's pins."""
+        result, lines = self.run(arguments)
+        counts, found = collections.Counter(), []
+        for line in lines:
+            match = re.match(r"(\w+)\((.*)", line)
+            if not match:
+                continue
+            name, text = match.groups()
+            counts[name] += 1
+            found.append(Call(name, counts[name], what(name, text), line, line.rpartition(" = ")[2]))
+        start = next(i for i, call in enumerate(found) if call.what == "getsockopt SO_NETNS_COOKIE")
+        return result, found[start:]
+
+    def killed(self, arguments, call):
+        result, lines = self.run(arguments, f"{call.name}:signal=KILL:when={call.nth}")
+        assert result.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), f"not killed at {call.text}"
+        self.expect(call, lines[-2])
+        return result
+
+    def failing(self, arguments, call, error):
+        result, lines = self.run(arguments, f"{call.name}:error={error}:when={call.nth}")
+        injected = [line for line in lines if line.endswith("(INJECTED)")]
+        assert len(injected) == 1, f"not injected once: {call.text}: {injected}"
+        self.expect(call, injected[0])
+        return result
+
+    @staticmethod
+    def expect(call, line):
+        """The run went the same way as the listed one until here."""
+        match = re.match(r"(\w+)\((.*)", line)
+        assert match and what(*match.groups()) == call.what, f"{line}\nis not the call that was meant:\n{call.text}"
+
+    def changes(self, call):
+        """Whether the kernel, or what is pinned, may be another after this call than before it."""
+        if call.name == "bpf":
+            return not READING.search(call.what) and not call.result.startswith("-1")
+        if call.name in ("mkdir", "rename", "unlink", "rmdir"):
+            return not call.result.startswith("-1")
+        if call.name in ("close", "munmap"):
+            return "bpf" in call.text
+        if call.name == "mmap":
+            return "MAP_SHARED" in call.text
+        if call.name in ("sendto", "sendmsg"):
+            return "NETLINK" in call.text
+        if call.name == "write":
+            return call.text.startswith("write(1")
+        return call.name in ("flock", "exit_group")
+
+    @staticmethod
+    def only_reads(call):
+        return call.name in ("openat", "getdents64", "readlink", "statfs", "getsockopt") or (
+            call.name == "bpf" and READING.search(call.what))
+
+    def can_fail(self, call):
+        if call.name in ("bpf", "mkdir", "rename", "unlink", "rmdir", "flock", "statfs", "getsockopt", "getdents64"):
+            return True
+        if call.name in ("openat", "readlink"):
+            return self.root in call.text or "anon_inode:bpf" in call.text
+        if call.name == "mmap":
+            return "MAP_SHARED" in call.text
+        return "NETLINK" in call.text and call.name != "close"
+
+
+def what(name, text):
+    """A call in one or two words, without numbers that differ from run to run."""
+    if name == "bpf":
+        command = text.split(",")[0]
+        kind = re.search(r"map_name=\"(\w*)|prog_type=(\w+)", text)
+        return f"{command} {kind[1] or kind[2]}" if kind else command
+    if name == "getsockopt":
+        return f"getsockopt {text.split(', ')[2]}"
+    path = re.search(r'"(/[^"]*)"', text)
+    if path and name in ("mkdir", "rename", "unlink", "rmdir"):
+        return f"{name} {re.sub(r'/[0-9]+(?=/|$)', '/N', path[1])}"
+    return name
