@@ -17,7 +17,7 @@ MODES = {"shared": False, "own": True}  # is the receiving end's thread on a CPU
 def scenes(quick):
     """(family, prefixes, rounds)"""
     if quick:
-        return [(4, 1000, 1), (6, 1000, 1)]
+        return [(4, 100, 1), (6, 100, 1)]
     return [(4, 1000, 5), (4, 100000, 3), (4, 1000000, 5), (6, 1000, 5), (6, 1000000, 5)]
 
 

@@ -82,10 +82,12 @@ class SluiceDynamic(Contender):
     def load(self, family, prefixes, path):
         if not re.search(r"^  set\b", sh(SLUICE, "-h").stdout, re.M):
             raise Skip("this Sluice has no verb `set`")
-        box, hosts = self.road.box, 32 if family == 4 else 128
-        self.sources = path + ".hosts"
-        lists.write(self.sources, [p for p in prefixes if p[1] == hosts], family)
-        self.note = "hosts of the list only"
+        box = self.road.box
+        self.sources = path + ".dynamic"
+        held = [p for p in prefixes if family == 6 or p[1] in (24, 32)]  # it holds few different lengths at a time
+        lists.write(self.sources, held, family)
+        if len(held) < len(prefixes):
+            self.note = f"{len(held)} of the list: /24 and /32"
         policy = box.lab.file("dynamic.policy", "set banned dynamic size 1000000 timeout 1h\n"
                               f"interface {self.road.interface} {{ block {{ from @banned }} }}\n")
         timed([SLUICE, "-n", box.netns, "apply", policy], env=box.lab.environment)
@@ -152,7 +154,9 @@ class XdpFilter(Contender):
         start = time.monotonic()
         for address, _ in hosts:
             kind = ipaddress.IPv4Address if family == 4 else ipaddress.IPv6Address
-            sh(*command("xdp-filter", "ip", "-m", "src", kind(address)))
+            added = sh(*command("xdp-filter", "ip", "-m", "src", kind(address)), check=False)
+            if added.returncode:
+                raise Skip(own_words(added.stdout + added.stderr))
         self.load_s = time.monotonic() - start
 
     def unload(self):

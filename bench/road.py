@@ -6,7 +6,8 @@ import re
 
 from lab import sh
 
-SENDER_CPU, RECEIVER_CPU = 1, 0
+CPUS = sorted(os.sched_getaffinity(0))
+RECEIVER_CPU, SENDER_CPU = CPUS[0], CPUS[-1]
 ADDRESS = {4: "198.18.0.1", 6: "2001:db8:bec::1"}
 ROOM = {4: "198.18.0.1/24", 6: "2001:db8:bec::1/64"}
 

@@ -108,9 +108,9 @@ def test_everything_is_measured_and_written(quick):
     printed, written, build = quick
     assert {"kernel", "cpu", "vulnerabilities"} <= written["machine"].keys() and written["quick"]
     costs = [(r["policy"], r["family"], r["flows"]) for r in written["cost"]]
-    assert costs == [(p, f, n) for p in ("empty", "block-1k") for f in (4, 6) for n in (1, 4096, 65536, 1048576)]
+    assert costs == [(p, f, n) for p in ("empty", "block-100") for f in (4, 6) for n in (1, 4096)]
     for row in written["cost"]:
-        assert row["dropped"] == (1 if row["policy"] == "block-1k" else 0)
+        assert row["dropped"] == (1 if row["policy"] == "block-100" else 0)
         assert row["policy_ns"] > row["bare_ns"] > 1
     for name in ("bench-cost.svg", "bench-block.svg"):
         assert xml.fromstring((build / name).read_text()).tag.endswith("svg")
