@@ -1,5 +1,5 @@
 # The front door; Meson does the work behind it.
-.PHONY: build deps demo test faults bench install clean format lint
+.PHONY: build deps demo test faults bench bench-deps bench-docs install clean format lint
 
 BUILD := build
 PYTHON := /usr/bin/python3
@@ -27,8 +27,16 @@ test: build
 faults: build
 	@$(PYTHON) tests/run $(BUILD) faults
 
-bench: build
-	@$(PYTHON) bench/run $(BUILD)/sluice
+# BENCH=cost or BENCH=block is one part of it; QUICK=1 tries everything once, to see that it works.
+bench: build bench-deps
+	@$(PYTHON) bench/run $(if $(QUICK),--quick) $(BUILD) $(BENCH)
+
+bench-deps:
+	@tools/deps bench/dependencies.txt
+
+# The plots of the last bench, where the README shows them.
+bench-docs:
+	cp $(BUILD)/bench-cost.svg $(BUILD)/bench-block.svg docs/
 
 install: build
 	@meson configure $(BUILD) -Dprefix=$(prefix)

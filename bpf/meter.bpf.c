@@ -10,13 +10,22 @@
 
 #include "sluice/meter.h"
 
+/* User space makes the one that it uses as large as it needs it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, METER_FLOWS);
+	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct meter_frame);
 } frames SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct meter_captured);
+} captured SEC(".maps");
 
 /* One constant slot: the kernel turns the tail call into a direct jump, the same for every target. */
 struct {
@@ -26,8 +35,16 @@ struct {
 	__type(value, __u32);
 } target SEC(".maps");
 
-__u32 flow_mask; /* flows in use, less one */
+__u32 flow_count; /* in use; from the first on */
 __u32 next_flow;
+
+static __always_inline __u32 take_flow(void)
+{
+	__u32 flow = next_flow;
+
+	next_flow = flow + 1 < flow_count ? flow + 1 : 0;
+	return flow;
+}
 
 static __always_inline void write_frame(void *to, const struct meter_frame *frame)
 {
@@ -40,12 +57,29 @@ SEC("xdp.frags")
 int meter(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;
-	__u32 flow = next_flow++ & flow_mask;
+	__u32 flow = take_flow();
 	struct meter_frame *frame = bpf_map_lookup_elem(&frames, &flow);
 
 	if (!frame || data + METER_FRAME > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
 	write_frame(data, frame);
+	bpf_tail_call_static(ctx, &target, 0);
+	return XDP_ABORTED; /* no target */
+}
+
+/* The same with packets of many lengths. A frame that grows is filled up with zeros (bpf_xdp_adjust_tail). */
+SEC("xdp.frags")
+int meter_capture(struct xdp_md *ctx)
+{
+	__u32 flow = take_flow();
+	struct meter_captured *frame = bpf_map_lookup_elem(&captured, &flow);
+	__u32 written;
+
+	if (!frame || bpf_xdp_adjust_tail(ctx, (int)frame->length - (int)bpf_xdp_get_buff_len(ctx)))
+		return XDP_ABORTED;
+	written = frame->written;
+	if (!written || written > METER_CAPTURED || bpf_xdp_store_bytes(ctx, 0, frame->bytes, written))
+		return XDP_ABORTED;
 	bpf_tail_call_static(ctx, &target, 0);
 	return XDP_ABORTED; /* no target */
 }

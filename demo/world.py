@@ -5,65 +5,26 @@
                wire ── outside [box] inside ── server
       attacker ┘
 """
-import contextlib
 import json
 import os
 import shutil
-import signal
-import socket
 import sys
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, os.path.join(TOP, "tests"))
-from lab import SLUICE, Lab, sh, wait_until  # noqa: E402,F401
+from lab import SLUICE, SweptLab, sh, stop_on_signals, wait_until  # noqa: E402,F401
 
 NAME = "www.sluice.test"
 WEB4, WEB6 = "192.0.2.80", "2001:db8:2::80"
 LARGE = 24 << 20  # bytes of the file that is downloaded while the policy changes
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # What the client's commands get: no proxies, no configuration of whoever runs the demo.
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
-def take_name():
-    """`demo`, or another name while another demo runs. An abstract socket is a lock that leaves no file and goes with
-    its process."""
-    lock = socket.socket(socket.AF_UNIX)
-    try:
-        lock.bind("\0sluice-demo")
-        return "demo", lock
-    except OSError:
-        return f"demo{os.getpid()}", lock
-
-
-class World(Lab):
+class World(SweptLab):
     def __init__(self):
-        tag, self.lock = take_name()
-        super().__init__(tag)
-        self.sweep()  # what a demo that was killed outright left behind
-
-    def close(self):
-        for number in SIGNALS:  # children inherit it: nothing interrupts the cleaning
-            signal.signal(number, signal.SIG_IGN)
-        try:
-            super().close()
-        finally:
-            self.sweep()
-
-    def leftovers(self):
-        listed = os.listdir("/run/netns") if os.path.isdir("/run/netns") else []
-        return [name for name in listed if name.startswith(f"sl-{self.tag}-")]
-
-    def sweep(self):
-        """A signal may come between the making of something and the note of it: look at what is really there."""
-        for name in self.leftovers():
-            for pid in sh("ip", "netns", "pids", name, check=False).stdout.split():
-                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-                    os.kill(int(pid), signal.SIGKILL)
-            sh("ip", "netns", "del", name, check=False)
-        if os.path.isdir(self.pins):
-            sh("find", self.pins, "-depth", "-delete", check=False)
+        super().__init__("demo")
 
     def build(self):
         self.client, self.attacker, self.wire, self.box, self.server = map(

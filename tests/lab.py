@@ -21,6 +21,7 @@ SLUICE = os.path.abspath(os.environ.get("SLUICE", os.path.join(os.path.dirname(_
 
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -184,6 +185,58 @@ class Lab:
             for process in self.processes:
                 steps.callback(end, process)
         self.hosts, self.processes, self.sockets = [], [], []
+
+
+class SweptLab(Lab):
+    """For programs that a person runs and interrupts. Only one at a time has the tag itself; it sweeps up what one that
+    was killed outright left behind. Others get a tag of their own."""
+
+    def __init__(self, name):
+        tag, self.lock = take_name(name)
+        super().__init__(tag)
+        self.sweep()
+
+    def close(self):
+        for number in SIGNALS:  # children inherit it: nothing interrupts the cleaning
+            signal.signal(number, signal.SIG_IGN)
+        try:
+            super().close()
+        finally:
+            self.sweep()
+
+    def leftovers(self):
+        listed = os.listdir("/run/netns") if os.path.isdir("/run/netns") else []
+        return [name for name in listed if name.startswith(f"sl-{self.tag}-")]
+
+    def sweep(self):
+        """A signal may come between the making of something and the note of it: look at what is really there."""
+        for name in self.leftovers():
+            for pid in sh("ip", "netns", "pids", name, check=False).stdout.split():
+                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(int(pid), signal.SIGKILL)
+            sh("ip", "netns", "del", name, check=False)
+        if os.path.isdir(self.pins):
+            sh("find", self.pins, "-depth", "-delete", check=False)
+
+
+def take_name(name):
+    """The name, or another one while somebody has it. An abstract socket is a lock that leaves no file and goes with its
+    process."""
+    lock = socket.socket(socket.AF_UNIX)
+    try:
+        lock.bind(f"\0sluice-{name}")
+        return name, lock
+    except OSError:
+        return f"{name}{os.getpid()}", lock
+
+
+def stop_on_signals():
+    """The first signal becomes an exception, so that everything is taken down on the way out."""
+    def interrupted(number, _):
+        raise SystemExit(128 + number)
+
+    for number in SIGNALS:
+        signal.signal(number, interrupted)
 
 
 def end(process):

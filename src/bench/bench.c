@@ -7,7 +7,6 @@
 
 #include <bpf/libbpf.h>
 
-#include "bench/flows.h"
 #include "datapath/state.h"
 #include "sluice.skel.h"
 #include "sluice/counter.h"
@@ -15,7 +14,7 @@
 /*
  * A round is a measurement of the policy's program between two of the bare one. A virtual CPU is now and then slower by
  * half: its sibling works, or its host. The bare program shows it: a round whose bare times are not both within
- * BARE_TOLERANCE of the fastest one so far, whatever the row, is left out. Measuring goes on until enough rounds are
+ * BARE_TOLERANCE of the fastest one so far with as many flows is left out. Measuring goes on until enough rounds are
  * quiet.
  */
 #define ROUNDS_WANTED 7
@@ -28,9 +27,12 @@
 #define RUNS_MIN (1 << 14)
 #define CALL_NS 20e6
 
+struct round {
+	double before, policy, peer, after; /* the first and the last are the bare program's */
+};
+
 struct rounds {
-	double bare[ROUNDS_MAX + 1]; /* before the first round and after each one */
-	double policy[ROUNDS_MAX];
+	struct round all[ROUNDS_MAX];
 	size_t count;
 	double bare_limit;
 };
@@ -39,27 +41,36 @@ struct verdicts {
 	uint64_t passed, dropped, all;
 };
 
-int bench_open(const struct compiled *compiled, struct bench *bench, struct error *error)
+int bench_open(const struct compiled *compiled, const struct capture_frames *capture, struct bench *bench,
+	       struct error *error)
 {
 	const struct load load = { .counters = -1, .rules = -1 };
-	struct bench opened = { .compiled = compiled };
+	struct bench opened = { .compiled = compiled, .peer = -1 };
 	int err = program_load(compiled, &load, &opened.program, error);
 
 	if (err)
 		return err;
-	err = meter_open(&opened.meter, error);
-	if (err)
+	err = meter_open(capture ? capture->count : 0, &opened.meter, error);
+	if (err) {
 		program_close(&opened.program);
-	else
-		*bench = opened;
-	return err;
+		return err;
+	}
+	if (capture)
+		memcpy(opened.meter.captured, capture->frames, capture->count * sizeof(*capture->frames));
+	*bench = opened;
+	return 0;
 }
 
 void bench_close(struct bench *bench)
 {
 	meter_close(&bench->meter);
 	program_close(&bench->program);
-	*bench = (struct bench){ 0 };
+	*bench = (struct bench){ .peer = -1 };
+}
+
+int bench_write(struct bench *bench, const struct flows *flows, struct error *error)
+{
+	return flows_write(bench->compiled, flows, bench->meter.frames, METER_FLOWS, error);
 }
 
 static int read_verdicts(const struct bench *bench, struct verdicts *verdicts, struct error *error)
@@ -103,9 +114,9 @@ static int choose_runs(struct bench *bench, uint32_t flows, uint32_t *runs, stru
 	return 0;
 }
 
-static bool is_quiet(const struct rounds *rounds, size_t round)
+static bool is_quiet(const struct rounds *rounds, const struct round *round)
 {
-	return rounds->bare[round] <= rounds->bare_limit && rounds->bare[round + 1] <= rounds->bare_limit;
+	return round->before <= rounds->bare_limit && round->after <= rounds->bare_limit;
 }
 
 static size_t count_quiet(const struct rounds *rounds)
@@ -113,37 +124,58 @@ static size_t count_quiet(const struct rounds *rounds)
 	size_t quiet = 0;
 
 	for (size_t i = 0; i < rounds->count; i++)
-		quiet += is_quiet(rounds, i);
+		quiet += is_quiet(rounds, &rounds->all[i]);
 	return quiet;
 }
 
-static int run_bare(struct bench *bench, uint32_t flows, uint32_t runs, struct rounds *rounds, struct error *error)
+static struct fastest *find_fastest(struct bench *bench, uint32_t flows)
 {
-	double *bare = &rounds->bare[rounds->count];
+	struct fastest *fastest = bench->fastest;
+
+	while (fastest->flows && fastest->flows != flows)
+		fastest++;
+	fastest->flows = flows;
+	return fastest;
+}
+
+static int run_bare(struct bench *bench, uint32_t flows, uint32_t runs, struct rounds *rounds, double *bare,
+		    struct error *error)
+{
+	struct fastest *fastest = find_fastest(bench, flows);
 	int err = run(bench, meter_bare_fd(&bench->meter), flows, runs, bare, error);
 
 	if (err)
 		return err;
-	if (!bench->fastest_bare || *bare < bench->fastest_bare)
-		bench->fastest_bare = *bare;
-	rounds->bare_limit = bench->fastest_bare * BARE_TOLERANCE;
+	if (!fastest->bare || *bare < fastest->bare)
+		fastest->bare = *bare;
+	rounds->bare_limit = fastest->bare * BARE_TOLERANCE;
 	return 0;
+}
+
+static int run_round(struct bench *bench, uint32_t flows, uint32_t runs, struct rounds *rounds, struct error *error)
+{
+	struct round *round = &rounds->all[rounds->count];
+	int err = run(bench, bench->program.fd, flows, runs, &round->policy, error);
+
+	if (!err && bench->peer >= 0)
+		err = run(bench, bench->peer, flows, runs, &round->peer, error);
+	if (!err)
+		err = run_bare(bench, flows, runs, rounds, &round->after, error);
+	if (!err)
+		rounds->count++;
+	if (!err && rounds->count < ROUNDS_MAX)
+		rounds->all[rounds->count].before = round->after;
+	return err;
 }
 
 static int run_rounds(struct bench *bench, uint32_t flows, uint32_t runs, struct rounds *rounds, struct error *error)
 {
 	int err;
 
-	rounds->count = 0;
-	err = run_bare(bench, flows, runs, rounds, error);
-	while (!err && rounds->count < ROUNDS_MAX && count_quiet(rounds) < ROUNDS_WANTED) {
-		double *policy = &rounds->policy[rounds->count];
-
-		err = run(bench, bench->program.fd, flows, runs, policy, error);
-		rounds->count++;
-		if (!err)
-			err = run_bare(bench, flows, runs, rounds, error);
-	}
+	*rounds = (struct rounds){ 0 };
+	err = run_bare(bench, flows, runs, rounds, &rounds->all[0].before, error);
+	while (!err && rounds->count < ROUNDS_MAX && count_quiet(rounds) < ROUNDS_WANTED)
+		err = run_round(bench, flows, runs, rounds, error);
 	return err;
 }
 
@@ -155,6 +187,7 @@ static int compare(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
+/* Sorts the values. */
 static double median(double *values, size_t count)
 {
 	qsort(values, count, sizeof(*values), compare);
@@ -163,32 +196,42 @@ static double median(double *values, size_t count)
 
 static void settle(const struct rounds *rounds, struct bench_row *row)
 {
-	double bare[ROUNDS_MAX], policy[ROUNDS_MAX];
+	double bare[ROUNDS_MAX], policy[ROUNDS_MAX], peer[ROUNDS_MAX], cost[ROUNDS_MAX];
+	size_t count = 0;
 
 	row->noisy = count_quiet(rounds) < ROUNDS_NEEDED;
-	row->rounds = 0;
 	for (size_t i = 0; i < rounds->count; i++) {
-		if (!row->noisy && !is_quiet(rounds, i))
+		const struct round *round = &rounds->all[i];
+
+		if (!row->noisy && !is_quiet(rounds, round))
 			continue;
-		bare[row->rounds] = (rounds->bare[i] + rounds->bare[i + 1]) / 2;
-		policy[row->rounds++] = rounds->policy[i];
+		bare[count] = (round->before + round->after) / 2;
+		policy[count] = round->policy;
+		peer[count] = round->peer;
+		cost[count] = round->policy - bare[count];
+		count++;
 	}
-	row->bare_ns = median(bare, row->rounds);
-	row->policy_ns = median(policy, row->rounds);
+	row->rounds = count;
+	qsort(cost, count, sizeof(*cost), compare);
+	row->spread_ns = cost[3 * count / 4] - cost[count / 4];
+	row->bare_ns = median(bare, count);
+	row->policy_ns = median(policy, count);
+	row->peer_ns = median(peer, count);
 }
 
-static int measure(struct bench *bench, struct bench_row *row, struct error *error)
+int bench_measure(struct bench *bench, uint32_t flows, struct bench_row *row, struct error *error)
 {
+	struct bench_row measured = { .flows = flows };
 	struct verdicts before, after;
 	struct rounds rounds;
 	uint64_t runs, judged;
 	uint32_t runs_a_call;
-	int err = choose_runs(bench, row->flows, &runs_a_call, error);
+	int err = choose_runs(bench, flows, &runs_a_call, error);
 
 	if (!err)
 		err = read_verdicts(bench, &before, error);
 	if (!err)
-		err = run_rounds(bench, row->flows, runs_a_call, &rounds, error);
+		err = run_rounds(bench, flows, runs_a_call, &rounds, error);
 	if (!err)
 		err = read_verdicts(bench, &after, error);
 	if (err)
@@ -198,26 +241,9 @@ static int measure(struct bench *bench, struct bench_row *row, struct error *err
 	if (judged != runs)
 		return error_set(error, EPROTO, "the program judged %llu of %llu packets", (unsigned long long)judged,
 				 (unsigned long long)runs);
-	settle(&rounds, row);
-	row->passed = (double)(after.passed - before.passed) / judged;
-	row->dropped = (double)(after.dropped - before.dropped) / judged;
+	settle(&rounds, &measured);
+	measured.passed = (double)(after.passed - before.passed) / judged;
+	measured.dropped = (double)(after.dropped - before.dropped) / judged;
+	*row = measured;
 	return 0;
-}
-
-int bench_measure(struct bench *bench, uint8_t family, uint32_t flows, struct bench_row *row, struct error *error)
-{
-	struct bench_row measured = { .family = family, .flows = flows };
-	int err = 0;
-
-	if (bench->family != family) {
-		bench->family = 0;
-		err = flows_write(bench->compiled, family, bench->meter.frames, METER_FLOWS, error);
-		if (!err)
-			bench->family = family;
-	}
-	if (!err)
-		err = measure(bench, &measured, error);
-	if (!err)
-		*row = measured;
-	return err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The flows that a policy is measured with. */
+/* The flows that a policy is measured with, where they are not those of a capture. */
 #ifndef SLUICE_BENCH_FLOWS_H
 #define SLUICE_BENCH_FLOWS_H
 
@@ -9,13 +9,25 @@
 #include "compile/compile.h"
 #include "sluice/meter.h"
 
+enum sources {
+	SOURCES_MIXED,	/* by the toss of a coin, each flow is as with LISTED or as with RANDOM */
+	SOURCES_LISTED, /* both addresses are inside the policy's tables, where those have any entry */
+	SOURCES_RANDOM, /* both addresses are uniformly random */
+	SOURCES_SET,	/* the source is in a prefix of a set, the destination is uniformly random */
+};
+
+struct flows {
+	uint8_t family; /* 4 or 6 */
+	enum sources sources;
+	const struct prefixes *set; /* of both families; used with SOURCES_SET, and then with one of `family` in it */
+};
+
 /*
- * Writes the frames of `count` UDP flows of one address family (4 or 6), the same for the same policy. By the toss of a
- * coin, a flow has both addresses uniformly random, or has them inside the policy's tables: the source in an entry of
- * the source table and the destination in one of the destination table, where the table has any, entry and host bits
- * uniformly random. Ports are always random. Returns 0, or a negative errno with `error` set.
+ * Writes the frames of `count` UDP flows, the same for the same policy and plan. Inside of a table or set means: in a
+ * uniformly random prefix of it, host bits uniformly random. Ports are always random. Returns 0, or a negative errno
+ * with `error` set.
  */
-int flows_write(const struct compiled *compiled, uint8_t family, struct meter_frame *frames, uint32_t count,
+int flows_write(const struct compiled *compiled, const struct flows *flows, struct meter_frame *frames, uint32_t count,
 		struct error *error);
 
 #endif

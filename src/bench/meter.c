@@ -18,14 +18,43 @@
 #define CALIBRATION_CALLS 5
 #define CALIBRATION_RUNS 2
 
-static int open_frames(struct meter *meter, struct error *error)
+static int refused(int err, struct error *error)
 {
-	int fd = bpf_map__fd(meter->skeleton->maps.frames);
-	void *memory = mmap(NULL, METER_FLOWS * sizeof(struct meter_frame), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	error_set(error, -err, "cannot load the cost meter: %s", strerror(-err));
+	log_hint(error);
+	return err;
+}
+
+static int load(uint32_t packets, struct meter *meter, struct error *error)
+{
+	struct meter_bpf *skeleton = meter->skeleton;
+	int err;
+
+	if (packets)
+		err = bpf_map__set_max_entries(skeleton->maps.captured, packets);
+	else
+		err = bpf_map__set_max_entries(skeleton->maps.frames, METER_FLOWS);
+	if (!err)
+		err = meter_bpf__load(skeleton);
+	if (err)
+		return refused(err, error);
+	meter->driver = bpf_program__fd(packets ? skeleton->progs.meter_capture : skeleton->progs.meter);
+	return 0;
+}
+
+static int map_frames(uint32_t packets, struct meter *meter, struct error *error)
+{
+	struct bpf_map *map = packets ? meter->skeleton->maps.captured : meter->skeleton->maps.frames;
+	size_t size = packets ? packets * sizeof(*meter->captured) : METER_FLOWS * sizeof(*meter->frames);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 
 	if (memory == MAP_FAILED)
 		return error_set(error, errno, "cannot map the frames of the cost meter: %s", strerror(errno));
-	meter->frames = memory;
+	meter->mapped = size;
+	if (packets)
+		meter->captured = memory;
+	else
+		meter->frames = memory;
 	return 0;
 }
 
@@ -56,10 +85,9 @@ static int call(struct meter *meter, uint32_t runs, double *nanoseconds, struct 
 {
 	uint8_t frame[METER_FRAME] = { 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = runs);
-	int fd = bpf_program__fd(meter->skeleton->progs.meter);
 	double start = cpu_time();
 
-	if (bpf_prog_test_run_opts(fd, &run))
+	if (bpf_prog_test_run_opts(meter->driver, &run))
 		return error_set(error, errno, "the kernel refused to run the cost meter: %s", strerror(errno));
 	*nanoseconds = cpu_time() - start;
 	return 0;
@@ -70,7 +98,7 @@ int meter_run(struct meter *meter, uint32_t flows, uint32_t runs, double *nanose
 	double whole = 0;
 	int err;
 
-	meter->skeleton->bss->flow_mask = flows - 1;
+	meter->skeleton->bss->flow_count = flows;
 	err = call(meter, runs, &whole, error);
 	if (!err)
 		*nanoseconds = (whole - meter->call_ns) / runs;
@@ -104,19 +132,18 @@ static int calibrate(struct meter *meter, struct error *error)
 	return err;
 }
 
-int meter_open(struct meter *meter, struct error *error)
+int meter_open(uint32_t packets, struct meter *meter, struct error *error)
 {
 	struct meter opened = { 0 };
 	int err;
 
 	log_start();
-	opened.skeleton = meter_bpf__open_and_load();
-	if (!opened.skeleton) {
-		err = error_set(error, errno, "cannot load the cost meter: %s", strerror(errno));
-		log_hint(error);
-		return err;
-	}
-	err = open_frames(&opened, error);
+	opened.skeleton = meter_bpf__open();
+	if (!opened.skeleton)
+		return refused(-errno, error);
+	err = load(packets, &opened, error);
+	if (!err)
+		err = map_frames(packets, &opened, error);
 	if (!err)
 		err = pin(&opened, error);
 	if (!err)
@@ -132,8 +159,8 @@ void meter_close(struct meter *meter)
 {
 	if (meter->pinned)
 		sched_setaffinity(0, sizeof(cpu_set_t), &meter->allowed_before);
-	if (meter->frames)
-		munmap(meter->frames, METER_FLOWS * sizeof(*meter->frames));
+	if (meter->mapped)
+		munmap(meter->captured ? (void *)meter->captured : meter->frames, meter->mapped);
 	meter_bpf__destroy(meter->skeleton);
 	*meter = (struct meter){ 0 };
 }

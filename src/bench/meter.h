@@ -14,15 +14,20 @@ struct meter_bpf;
 
 struct meter {
 	struct meter_bpf *skeleton;
-	struct meter_frame *frames; /* METER_FLOWS of them: the map itself */
-	double call_ns;		    /* CPU time of a call apart from its runs */
-	cpu_set_t allowed_before;   /* CPUs of this thread before the meter kept it on one */
+	int driver; /* the program that writes frames */
+	/* The map itself: METER_FLOWS frames of our own making, or the packets of a capture. The other is NULL. */
+	struct meter_frame *frames;
+	struct meter_captured *captured;
+	size_t mapped;		  /* bytes */
+	double call_ns;		  /* CPU time of a call apart from its runs */
+	cpu_set_t allowed_before; /* CPUs of this thread before the meter kept it on one */
 	bool pinned;
 };
 
-/* Keeps this thread on the CPU it is on until the meter is closed, which is by the same thread. Returns 0 and a meter
- * to close, or a negative errno with `error` set. */
-int meter_open(struct meter *meter, struct error *error);
+/* Makes room for the `packets` packets of a capture, or, when that is 0, for METER_FLOWS frames; the caller writes
+ * them. Keeps this thread on the CPU it is on until the meter is closed, which is by the same thread. Returns 0 and a
+ * meter to close, or a negative errno with `error` set. */
+int meter_open(uint32_t packets, struct meter *meter, struct error *error);
 void meter_close(struct meter *meter);
 
 /* The empty program, to compare with. */
@@ -32,8 +37,8 @@ int meter_bare_fd(const struct meter *meter);
  * `error` set. */
 int meter_aim(struct meter *meter, int fd, struct error *error);
 
-/* Runs the target `runs` times, at least twice, on the frames of the first `flows` flows in turn: a power of two, up to
- * METER_FLOWS. Returns 0 with the nanoseconds of CPU time per run, or a negative errno with `error` set. */
+/* Runs the target `runs` times, at least twice, on the first `flows` frames, or packets of the capture, in turn.
+ * Returns 0 with the nanoseconds of CPU time per run, or a negative errno with `error` set. */
 int meter_run(struct meter *meter, uint32_t flows, uint32_t runs, double *nanoseconds, struct error *error);
 
 #endif

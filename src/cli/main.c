@@ -30,7 +30,7 @@ static const struct verb {
 	{ "set", "add|del|list|flush|reload NAME [PREFIX…|-] [timeout TIME] [-j]", "what is in a set", cli_set },
 	{ "explain", "POLICY|IFACE PACKET… [-j] [--interface NAME]", "the way of one packet, and why", cli_explain },
 	{ "replay", "POLICY PCAP [-j] [--interface NAME]", "judge every packet of a capture", cli_replay },
-	{ "bench", "POLICY [-j] [--interface NAME]", "nanoseconds per packet beside an empty program", cli_bench },
+	{ "bench", "POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]", "what a packet costs", cli_bench },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

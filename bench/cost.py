@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What policies cost per packet: BUILD/bench/cost runs the real program, an empty one and the kernel's LPM trie over the
+same frames, in turn."""
+import json
+import os
+import subprocess
+
+import lists
+from screen import count, say
+
+FLOWS = (1, 4096, 65536, 1048576)
+TYPICAL = 65536  # flows of the rows that are compared
+COLUMNS = "{:<16} {:<6} {:<8} {:>6} {:>9} {:>10} {:>9} {:>8} {:>9} {:>8}"
+
+
+def policies(folder, quick):
+    """(name, list sizes by family, path of the policy)"""
+    sizes = (100,) if quick else (1000, 100000, 1000000)
+    yield "empty", write(folder, "empty", {})
+    for size in sizes:
+        yield f"block-{count(size)}", write(folder, f"block-{count(size)}", {
+            4: lists.blocklist4(size), 6: lists.blocklist6(size)})
+    if not quick:
+        yield "lengths-1M", write(folder, "lengths-1M", {4: lists.lengths4(1000000)})
+
+
+def write(folder, name, prefixes):
+    """A policy that blocks from a set for each family that has prefixes."""
+    text = ""
+    for family in prefixes:
+        lists.write(os.path.join(folder, f"{name}.{family}"), prefixes[family], family)
+        text += f'set list{family} file "{name}.{family}"\n'
+    sets = ", ".join(f"@list{family}" for family in prefixes)
+    block = f"block {{ from {sets} }}" if sets else ""
+    path = os.path.join(folder, name + ".policy")
+    with open(path, "w") as out:
+        out.write(f"{text}interface eth0 {{ {block} }}\n")
+    return path
+
+
+def words(name, quick):
+    """Rows to measure, in the words of the program: without a list there is nothing to be listed in."""
+    flows = [str(n) for n in FLOWS[:2 if quick else None]]
+    for family in ("ipv4",) if name.startswith("lengths") else ("ipv4", "ipv6"):
+        if name == "empty":
+            yield from (family, "random", *flows)
+        else:
+            yield from (family, "listed", *flows)
+            for sources in () if quick else ("random", "mixed"):
+                yield from (sources, str(TYPICAL))
+
+
+def measure(build, folder, quick):
+    rows = []
+    say(COLUMNS.format("policy", "family", "sources", "flows", "bare ns", "policy ns", "cost ns", "spread",
+                       "trie ns", "dropped"))
+    for name, path in policies(folder, quick):
+        command = [os.path.join(build, "bench/cost"), path, *words(name, quick)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                rows.append(completed(name, json.loads(line)))
+                show(rows[-1])
+        if process.returncode:
+            raise SystemExit(process.returncode)
+    return rows
+
+
+def completed(name, row):
+    row = {"policy": name, **row, "cost_ns": row["policy_ns"] - row["bare_ns"]}
+    if "trie_ns" in row:
+        row["trie_cost_ns"] = row["trie_ns"] - row["bare_ns"]
+    return row
+
+
+def show(row):
+    trie = f"{row['trie_cost_ns']:.1f}" if "trie_ns" in row else "-"
+    say(COLUMNS.format(row["policy"], f"IPv{row['family']}", row["sources"], count(row["flows"]),
+                       f"{row['bare_ns']:.1f}", f"{row['policy_ns']:.1f}", f"{row['cost_ns']:.1f}",
+                       f"{row['spread_ns']:.1f}", trie, f"{row['dropped']:.0%}") + ("  noisy" if row["noisy"] else ""))

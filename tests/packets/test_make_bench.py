@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""make bench: its lists, its tables, its JSON, its plots. --quick goes through all of it; the numbers are the machine's
+affair."""
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+import pytest
+
+from lab import SLUICE, sh, wait_until
+
+BENCH = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../bench"))
+BUILD = os.path.dirname(SLUICE)
+sys.path.insert(0, BENCH)
+
+import claims  # noqa: E402
+import lists  # noqa: E402
+import plot  # noqa: E402
+from screen import count, spread  # noqa: E402
+
+LISTS = [(lists.blocklist4, 4), (lists.lengths4, 4), (lists.blocklist6, 6)]
+
+
+@pytest.mark.parametrize("make, family", LISTS)
+def test_a_list_has_no_prefix_twice_and_each_is_one(make, family):
+    texts = [lists.text(p, family) for p in make(20000)]
+    networks = {ipaddress.ip_network(text) for text in texts}  # strict: no bit set behind the length
+    assert len(networks) == len(texts)
+    assert {n.version for n in networks} == {family}
+    assert make(20000) == make(20000)
+
+
+def test_blocklists_are_as_published_ones():
+    lengths = [length for _, length in lists.blocklist4(100000)]
+    assert len(lengths) == 100000 and set(lengths) == set(range(16, 33))
+    assert lengths.count(32) / 1e5 == pytest.approx(0.85, abs=0.01)
+    assert lengths.count(24) / 1e5 == pytest.approx(0.12, abs=0.01)
+    assert {length for _, length in lists.blocklist6(1000)} == {32, 40, 48, 56, 64, 128}
+
+
+def test_the_other_list_has_every_length_alike():
+    lengths = [length for _, length in lists.lengths4(100000)]
+    assert set(lengths) == set(range(8, 33))
+    assert lengths.count(32) == pytest.approx(lengths.count(24), rel=0.01)
+
+
+def test_a_million_are_made_in_seconds(tmp_path):
+    start = time.process_time()  # of this process: the machine may have other things to do
+    prefixes = lists.blocklist4(1000000)
+    lists.write(tmp_path / "list", prefixes, 4)
+    assert time.process_time() - start < 15
+    assert len(set((tmp_path / "list").read_text().split())) == 1000000
+
+
+def test_what_lies_inside_another_is_left_out_for_nftables():
+    prefixes = sorted(lists.lengths4(5000))
+    kept = [ipaddress.ip_network(lists.text(p, 4)) for p in lists.apart(prefixes, 4)]
+    assert all(not a.overlaps(b) for a, b in zip(kept, kept[1:]))
+    everything = [ipaddress.ip_network(lists.text(p, 4)) for p in prefixes]
+    assert list(ipaddress.collapse_addresses(kept)) == list(ipaddress.collapse_addresses(everything))
+
+
+def test_words_for_numbers():
+    assert [count(n) for n in (1, 1000, 4096, 65536, 100000, 1000000, 1048576)] == [
+        "1", "1k", "4k", "64k", "100k", "1M", "1M"]
+    assert spread([5]) == 0 and spread([90, 100, 110]) == pytest.approx(0.05)
+
+
+def cost_row(policy, family, cost, trie):
+    return {"policy": policy, "family": family, "sources": "listed", "flows": 65536, "cost_ns": cost,
+            "trie_cost_ns": trie}
+
+
+def test_claims_follow_from_the_rows():
+    judged = claims.judge([cost_row("block-1k", 4, 20.0, 60.0), cost_row("block-1M", 4, 28.0, 700.0),
+                           cost_row("block-1M", 6, 84.0, 630.0)], [])
+    value = {c["claim"]: (c["value"], c["met"]) for c in judged}
+    assert value["a million prefixes cost, times a thousand (IPv4)"] == (pytest.approx(1.4), True)
+    assert value["the kernel's LPM trie costs, times Sluice (IPv4, a million)"] == (pytest.approx(25), True)
+    assert value["IPv6 costs, times IPv4 (a million)"] == (pytest.approx(3), False)
+    assert value["apply of a million takes (IPv4)"] == (None, None)
+
+
+def test_a_plot_is_svg_with_axes_and_every_line():
+    rows = [dict(cost_row(policy, 4, 10.0, 100.0), flows=n) for policy in ("block-1k", "block-1M") for n in (1, 4096)]
+    root = xml.fromstring(plot.cost(rows))
+    texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"flows", "nanoseconds", "1", "4k", "10", "100", "Sluice, block-1k", "LPM trie, block-1M"} <= set(texts)
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 8
+    assert "prefers-color-scheme: dark" in plot.cost(rows)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """The whole script, writing beside links to what was built."""
+    build = tmp_path_factory.mktemp("build")
+    for name in ("sluice", "bench"):
+        os.symlink(os.path.join(BUILD, name), build / name)
+    printed = sh("/usr/bin/python3", os.path.join(BENCH, "run"), "--quick", build, timeout=300).stdout
+    return printed, json.loads((build / "bench.json").read_text()), build
+
+
+def test_everything_is_measured_and_written(quick):
+    printed, written, build = quick
+    assert {"kernel", "cpu", "vulnerabilities"} <= written["machine"].keys() and written["quick"]
+    costs = [(r["policy"], r["family"], r["flows"]) for r in written["cost"]]
+    assert costs == [(p, f, n) for p in ("empty", "block-100") for f in (4, 6) for n in (1, 4096)]
+    for row in written["cost"]:
+        assert row["dropped"] == (1 if row["policy"] == "block-100" else 0)
+        assert row["policy_ns"] > row["bare_ns"] > 1
+    for name in ("bench-cost.svg", "bench-block.svg"):
+        assert xml.fromstring((build / name).read_text()).tag.endswith("svg")
+
+
+def test_everyone_drops_everything_or_says_why_not(quick):
+    printed, written, _ = quick
+    for family in (4, 6):
+        rows = {r["who"]: r for r in written["block"] if r["family"] == family}
+        assert {"bare", "sluice", "trie", "xdp-filter", "nft-netdev", "nft-input"} <= rows.keys()
+        for who in ("bare", "sluice", "trie"):
+            assert "skipped" not in rows[who]
+        for row in rows.values():
+            if "skipped" in row:
+                assert row["skipped"] in printed
+            else:
+                assert row["shared"]["passed"] == row["own"]["passed"] == 0
+                assert row["shared"]["pps"] > 10000 and row["own"]["cpu_ns"] > 10
+        assert rows["sluice"]["kernel_mib"] > 0 and rows["sluice"]["load_s"] > 0
+
+
+def namespaces():
+    return {name for name in os.listdir("/run/netns") if name.startswith("sl-bench")}
+
+
+def test_interrupted_it_leaves_no_namespace():
+    os.makedirs("/run/netns", exist_ok=True)
+    before = namespaces()
+    process = subprocess.Popen(["/usr/bin/python3", os.path.join(BENCH, "run"), "--quick", BUILD, "block"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert wait_until(lambda: len(namespaces() - before) > 2, seconds=30)
+        process.terminate()
+        assert process.wait(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert not namespaces() - before
+    assert not os.path.exists("/sys/fs/bpf/sluice-bench")
+
+
+@pytest.mark.parametrize("arguments", [[], [BUILD, "everything"]])
+def test_wrong_usage_is_said(arguments):
+    failed = sh("/usr/bin/python3", os.path.join(BENCH, "run"), *arguments, check=False)
+    assert failed.returncode and "usage: bench/run" in failed.stderr
