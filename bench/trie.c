@@ -9,7 +9,6 @@
 
 #include "base/memory.h"
 #include "peers.skel.h"
-#include "sluice/prefix.h"
 
 #define BATCH 4096
 

@@ -11,13 +11,23 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "sluice/prefix.h"
+/* As the kernel wants keys (struct bpf_lpm_trie_key): leading bits that count, then the address in network byte order.
+ */
+struct trie_key4 {
+	__u32 length;
+	__u8 address[4];
+};
+
+struct trie_key6 {
+	__u32 length;
+	__u8 address[16];
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1); /* user space sets it */
-	__type(key, struct prefix_key4);
+	__type(key, struct trie_key4);
 	__type(value, __u32);
 } trie4 SEC(".maps");
 
@@ -25,7 +35,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
-	__type(key, struct prefix_key6);
+	__type(key, struct trie_key6);
 	__type(value, __u32);
 } trie6 SEC(".maps");
 
@@ -38,7 +48,7 @@ int drop_all(struct xdp_md *ctx)
 
 static __always_inline int judge4(const struct iphdr *ip, const void *end)
 {
-	struct prefix_key4 key = { .length = 32 };
+	struct trie_key4 key = { .length = 32 };
 
 	if ((const void *)(ip + 1) > end)
 		return XDP_DROP;
@@ -48,7 +58,7 @@ static __always_inline int judge4(const struct iphdr *ip, const void *end)
 
 static __always_inline int judge6(const struct ipv6hdr *ip, const void *end)
 {
-	struct prefix_key6 key = { .length = 128 };
+	struct trie_key6 key = { .length = 128 };
 
 	if ((const void *)(ip + 1) > end)
 		return XDP_DROP;
