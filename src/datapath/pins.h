@@ -11,8 +11,8 @@
  *   ROOT/NETNS/gate/interfaces/IFACE/program          the gate
  *   ROOT/NETNS/gate/interfaces/IFACE/generations      the programs behind it
  *
- * A generation is called "new" until its change is settled, and then becomes N; gates are there no longer than that. The
- * deadline is pinned before the gates that use it, and unpinned after them.
+ * A generation is called "new" until its change is settled, and then becomes N; gates are there no longer than that.
+ * The deadline is pinned before the gates that use it, and unpinned after them.
  *
  * ROOT is /sys/fs/bpf/sluice or $SLUICE_BPFFS. NETNS is the cookie of the network namespace, which the kernel never
  * gives twice. bpffs refuses dots, so IFACE has ':' for each '.': no interface has a ':' in its name.
