@@ -297,7 +297,12 @@ void settled_print(const struct settled *settled)
 		fprintf(stderr, "sluice: a change that was cut off was taken back: %s\n", runs);
 		return;
 	case SETTLED_REMAINS:
-		fprintf(stderr, "sluice: an earlier change was cut off; cleaned up what it left: %s\n", runs);
+		if (settled->runs)
+			fprintf(stderr, "sluice: an earlier change was cut off; cleaned up what it left: %s\n", runs);
+		else
+			fprintf(stderr,
+				"sluice: an earlier change was cut off, and no generation runs; apply takes up what "
+				"is still pinned, down removes it\n");
 		return;
 	case SETTLED_NOT_CONFIRMED:
 		fprintf(stderr, "sluice: generation %u was not confirmed in time: %s again\n", settled->generation,

@@ -38,16 +38,13 @@ static int open_map(const char *path, enum bpf_map_type type, uint32_t value_siz
 		    struct error *error)
 {
 	struct bpf_map_info info = {};
-	uint32_t size = sizeof(info);
 	int fd = pin_open(path, PIN_MAP, error);
+	int err = fd < 0 ? 0 : pin_info(path, fd, &info, sizeof(info), error);
 
-	if (fd < 0)
-		return fd;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == type && info.value_size == value_size &&
-	    info.max_entries == entries)
+	if (fd < 0 || (!err && info.type == type && info.value_size == value_size && info.max_entries == entries))
 		return fd;
 	close(fd);
-	return refuse(error, path, "not a map of a gate of this version of Sluice");
+	return err ? err : refuse(error, path, "not a map of a gate of this version of Sluice");
 }
 
 static int map_deadline(struct deadline *deadline, struct error *error)
@@ -146,14 +143,15 @@ static int read_deadline(const struct pins *pins, struct gates *gates, struct er
 static int read_program(const struct pins *pins, const char *pin, struct gate *gate, struct error *error)
 {
 	struct bpf_prog_info info = {};
-	uint32_t size = sizeof(info);
 	char path[PATH_MAX];
+	int err;
 	CLEANUP_FD int fd = pin_open(pins_path(pins, path, "gate/interfaces/%s/program", pin), PIN_PROGRAM, error);
 
 	if (fd < 0)
 		return fd;
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return error_set(error, errno, "cannot read %s: %s", path, strerror(errno));
+	err = pin_info(path, fd, &info, sizeof(info), error);
+	if (err)
+		return err;
 	gate->program_id = info.id;
 	return 0;
 }
@@ -177,12 +175,12 @@ static int read_generations(const struct pins *pins, const char *pin, struct gat
 static int read_interfaces(const struct pins *pins, struct gates *gates, struct error *error)
 {
 	char path[PATH_MAX];
-	char **names = pins_names(pins_path(pins, path, "gate/interfaces"));
+	char **names = pins_list(pins_path(pins, path, "gate/interfaces"), error);
 	size_t capacity = 0;
 	int err = 0;
 
 	if (!names)
-		return error_set(error, errno, "cannot read %s: %s", path, strerror(errno));
+		return -EPROTO;
 	for (size_t i = 0; names[i] && !err; i++) {
 		struct gate gate;
 

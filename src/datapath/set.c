@@ -114,9 +114,9 @@ static int open_map(const struct pins *pins, const char *name, const char *pin, 
 		    uint32_t *size, struct error *error)
 {
 	struct bpf_map_info info = {};
-	uint32_t info_size = sizeof(info);
 	char path[PATH_MAX];
 	int fd = pin_open(set_path(pins, name, pin, path), PIN_MAP, error);
+	int err;
 
 	if (fd == -ENOENT)
 		return no_such_set(name, error);
@@ -124,8 +124,12 @@ static int open_map(const struct pins *pins, const char *name, const char *pin, 
 		error_hint(error, "this needs root");
 	if (fd < 0)
 		return fd;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &info_size) && info.type == layout->type &&
-	    info.key_size == layout->key_size && info.value_size == layout->value_size &&
+	err = pin_info(path, fd, &info, sizeof(info), error);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	if (info.type == layout->type && info.key_size == layout->key_size && info.value_size == layout->value_size &&
 	    info.map_flags == layout->flags && (!layout->entries || info.max_entries == layout->entries)) {
 		*size = info.max_entries;
 		return fd;

@@ -23,6 +23,7 @@ class Scenario:
     before: tuple  # the policy that judges on each of INTERFACES, 0: none
     after: tuple
     refused: bool = False  # the kernel refuses the change half way: `after` is `before`
+    settles: bool = False  # an earlier change first, so that other programs may run afterwards, alike
 
     def expected(self, interface):
         at = INTERFACES.index(interface)
@@ -54,7 +55,8 @@ SCENARIOS = [
     Scenario("apply new to be confirmed", [DOWN], TRY, (0, 0), (3, 3)),
     Scenario("confirm", [DOWN, FIRST, SECOND, TRY], CONFIRM, (3, 3), (3, 3)),
     Scenario("rollback of what waits", [DOWN, FIRST, SECOND, TRY], ROLLBACK, (3, 3), (2, 2)),
-    Scenario("apply after one not confirmed", [DOWN, FIRST, SECOND, TRY_SHORTLY, 1.1], Apply(4), (2, 2), (4, 4)),
+    Scenario("apply after one not confirmed", [DOWN, FIRST, SECOND, TRY_SHORTLY, 1.1], Apply(4), (2, 2), (4, 4),
+             settles=True),
     Scenario("rollback", [FIRST, SECOND], ROLLBACK, (2, 2), (1, 1)),
     Scenario("rollback forwards", [FIRST, SECOND, ROLLBACK], ROLLBACK, (1, 1), (2, 2)),
     Scenario("rollback with one interface more", [FIRST, Apply(2, ONE)], ROLLBACK, (2, 0), (1, 1)),
