@@ -44,13 +44,13 @@ struct builder {
 /* From `address` on the value has that number. Addresses do not descend. */
 static void add_change(struct builder *builder, uint64_t address, uint32_t number)
 {
-	struct change *last = builder->changes + builder->change_count - 1;
+	size_t count = builder->change_count;
 
 	if (address >> ADDRESS_BITS)
 		return;
-	if (builder->change_count && last->address == address)
-		builder->change_count--, last--;
-	if (builder->change_count && last->number == number)
+	if (count && builder->changes[count - 1].address == address)
+		builder->change_count = --count;
+	if (count && builder->changes[count - 1].number == number)
 		return;
 	builder->changes =
 		xgrow(builder->changes, builder->change_count, &builder->change_capacity, sizeof(*builder->changes));

@@ -19,6 +19,13 @@ def policy(*statements, interface="eth0", mode="native"):
     return "\n".join([f"interface {interface} {{", f"    mode {mode}", *(f"    {s}" for s in statements), "}", ""])
 
 
+def received(host):
+    """IPv4 packets that got as far as the host's IP layer."""
+    lines = host.run("cat", "/proc/net/snmp").stdout.splitlines()
+    names, values = [line.split() for line in lines if line.startswith("Ip:")]
+    return int(values[names.index("InReceives")])
+
+
 class Scene:
     def __init__(self, lab, ipv6=True, mtu=1500):
         self.lab = lab

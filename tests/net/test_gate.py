@@ -10,8 +10,7 @@ import pytest
 from scapy.all import IP, UDP, Ether
 
 from lab import SLUICE, sh, wait_until
-from scene import Flood
-from test_generations import received
+from scene import Flood, received
 from twins import INTERFACES, Twins, new_policy, old_policy
 
 
