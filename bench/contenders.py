@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 
 import lists
@@ -32,11 +33,21 @@ def timed(command, **options):
     return ended["seconds"], ended["mib"]
 
 
+def bpftool(*arguments):
+    return json.loads(sh("bpftool", "-j", *arguments).stdout)
+
+
 def maps_mebibytes(road):
-    """What the kernel has allotted for the maps of the program on the interface."""
-    program = json.loads(sh("bpftool", "-j", "prog", "show", "id", road.box.program(road.interface)).stdout)
-    maps = [json.loads(sh("bpftool", "-j", "map", "show", "id", m).stdout) for m in program["map_ids"]]
-    return sum(m["bytes_memlock"] for m in maps) / 2**20
+    """What the kernel has allotted for the maps of the program on the interface, and for the maps in those."""
+    total = 0
+    ids = bpftool("prog", "show", "id", road.box.program(road.interface))["map_ids"]
+    while ids:
+        found = bpftool("map", "show", "id", ids.pop())
+        total += found["bytes_memlock"]
+        if found["type"].endswith("_of_maps"):
+            ids += [int.from_bytes((int(byte, 16) for byte in entry["value"]), sys.byteorder)
+                    for entry in bpftool("map", "dump", "id", found["id"]) if "value" in entry]
+    return total / 2**20
 
 
 def own_words(said):

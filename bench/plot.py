@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Plots as SVG, by hand: lines over a few places on the x axis, a logarithmic y axis. Colours follow the reader's
-theme."""
+theme; a viewer that does not know it gets such as are legible on both."""
 import math
 from xml.sax.saxutils import escape
 
@@ -10,10 +10,11 @@ WIDTH, HEIGHT = 760, 430
 LEFT, RIGHT, TOP, BOTTOM = 70, 215, 50, 60
 STYLE = """
 .frame { stroke: #8a8f98; } .grid { stroke: #8a8f98; stroke-opacity: .25; }
-text { font: 12px system-ui, sans-serif; fill: #1f2328; } .title { font-size: 15px; font-weight: 600; }
+text { font: 12px system-ui, sans-serif; fill: #768390; } .title { font-size: 15px; font-weight: 600; }
 .c0 { stroke: #0a6ebd; fill: #0a6ebd; } .c1 { stroke: #1a7f37; fill: #1a7f37; } .c2 { stroke: #bc4c00; fill: #bc4c00; }
 .c3 { stroke: #8250df; fill: #8250df; } .c4 { stroke: #bf3989; fill: #bf3989; } .c5 { stroke: #7d6608; fill: #7d6608; }
 .c6 { stroke: #57606a; fill: #57606a; }
+@media (prefers-color-scheme: light) { text { fill: #1f2328; } }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3; }
 .c0 { stroke: #58a6ff; fill: #58a6ff; } .c1 { stroke: #3fb950; fill: #3fb950; } .c2 { stroke: #f0883e; fill: #f0883e; }

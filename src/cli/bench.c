@@ -198,22 +198,26 @@ static int bench_interface(struct request *request, struct error *error)
 static int find_set(const struct policy *policy, const char *name, struct request *request, struct error *error)
 {
 	CLEANUP_FREE const char **names = xcalloc(policy->set_count + 1, sizeof(*names));
+	const struct set *set = NULL;
 	const char *near;
 
 	for (size_t i = 0; i < policy->set_count; i++) {
 		names[i] = policy->sets[i]->name;
 		if (!strcmp(names[i], name))
-			request->set = &policy->sets[i]->prefixes;
+			set = policy->sets[i];
 	}
-	if (request->set && request->set->count)
-		return 0;
-	if (request->set)
-		return error_set(error, EINVAL, "the set \"%s\" is empty: it has no sources to send from", name);
-	error_set(error, ENOENT, "%s has no set \"%s\"", policy->path, name);
-	near = nearest(name, names, policy->set_count);
-	if (near)
-		error_hint(error, "did you mean \"@%s\"?", near);
-	return -ENOENT;
+	if (!set) {
+		error_set(error, ENOENT, "%s has no set \"%s\"", policy->path, name);
+		near = nearest(name, names, policy->set_count);
+		if (near)
+			error_hint(error, "did you mean \"@%s\"?", near);
+		return -ENOENT;
+	}
+	if (!set->prefixes.count)
+		return error_set(error, EINVAL, "the set \"%s\" is %s: it has no sources to send from", name,
+				 set->size ? "dynamic, and empty here" : "empty");
+	request->set = &set->prefixes;
+	return 0;
 }
 
 static int read_sources(const struct policy *policy, const char *word, struct request *request, struct error *error)

@@ -102,6 +102,9 @@ def test_an_empty_set_has_no_sources(tmp_path):
     path = policy(tmp_path, 'set none file "none.txt"\ninterface eth0 { block { from @none } }')
     failed = sh(SLUICE, "bench", path, "--sources", "@none", check=False)
     assert failed.returncode == 1 and 'the set "none" is empty' in failed.stderr
+    path = policy(tmp_path, "set banned dynamic size 100\ninterface eth0 { block { from @banned } }")
+    failed = sh(SLUICE, "bench", path, "--sources", "@banned", check=False)
+    assert failed.returncode == 1 and 'the set "banned" is dynamic, and empty here' in failed.stderr
 
 
 def capture(folder, packets):

@@ -129,6 +129,7 @@ def test_everyone_drops_everything_or_says_why_not(quick):
             else:
                 assert row["shared"]["passed"] == row["own"]["passed"] == 0
                 assert row["shared"]["pps"] > 10000 and row["own"]["cpu_ns"] > 10
+        assert rows["sluice-dynamic"]["kernel_mib"] > 50  # room for a million: maps in maps are counted
         assert rows["sluice"]["kernel_mib"] > 0 and rows["sluice"]["load_s"] > 0
 
 
