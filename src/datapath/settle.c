@@ -222,6 +222,7 @@ static int settle_new(const struct pins *pins, const struct running *running, st
 		      struct error *error)
 {
 	char path[PATH_MAX];
+	int err;
 
 	if (access(pins_path(pins, path, "generations/" GENERATION_NEW), F_OK))
 		return 0;
@@ -229,8 +230,8 @@ static int settle_new(const struct pins *pins, const struct running *running, st
 		*settled = found(running);
 	if (running->current && running->current->pending)
 		return tidy_name(pins, running->current->number, error);
-	pins_remove(path);
-	return 0;
+	err = pins_remove(path);
+	return err ? error_set(error, -err, "cannot remove %s: %s", path, strerror(-err)) : 0;
 }
 
 int settle(const struct pins *pins, struct settled *settled, struct error *error)

@@ -9,6 +9,7 @@ import time
 import kernel
 from ground import INTERFACES, MIXTURE, SENT, WITH_SET, eventually
 from scenarios import CONFIRM, DOWN, ROLLBACK, SECOND, Apply, verb
+from tracing import Moved
 
 ERRORS = ("ENOMEM", "EPERM", "E2BIG", "ENOSPC")
 ERRORS_OF = {  # beyond those
@@ -171,7 +172,11 @@ class Harness:
         return Snapshot(self.ground.attached(), self.ground.pinned(), self.counts())
 
     def fail(self, scenario, call, error, before):
-        """Returns how things are afterwards when all is as it was before; else None."""
+        """`before` is how things are, where the change can begin; None: it is to be prepared. Returns how things are
+        afterwards when all is as it was before; else None."""
+        if not before:
+            self.begin(scenario)
+            before = self.snapshot()
         result = self.tracer.failing(self.words(scenario.change), call, error)
         figures["failures"] += 1
         said = f"exit {result.returncode}: {result.stdout}{result.stderr}"
@@ -210,11 +215,12 @@ class Harness:
         return after
 
     def guarded(self, where, step, *arguments):
+        """What the step returns, None when it breaks."""
         try:
             return step(*arguments)
-        except (Broken, AssertionError, OSError) as trouble:
+        except (Broken, Moved, AssertionError, OSError, RuntimeError) as trouble:
             broken.append(f"{where}:\n    " + str(trouble).strip().replace("\n", "\n    "))
-            self.ground.sluice("down", check=False)
+            self.run(DOWN)
             return None
 
     def calls(self, scenario):
@@ -241,9 +247,6 @@ class Harness:
                 errors = [errors[self.turn % len(errors)]]
             self.turn += 1
             for error in errors:
-                if not before:
-                    self.begin(scenario)
-                    before = self.snapshot()
                 before = self.guarded(f"{scenario.name}, {error} from {call.text}", self.fail, scenario, call, error,
                                       before)
         self.end(objects, f"failures of {scenario.name}")

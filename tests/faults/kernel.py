@@ -11,6 +11,7 @@ KINDS = {"anon_inode:bpf-prog": "prog", "anon_inode:bpf-map": "map", "anon_inode
          "anon_inode:bpf_link": "link"}
 NAME_AT = {"prog": 64, "map": 24}  # offset of `name` in struct bpf_prog_info, bpf_map_info; a link has none
 MODES = {"native": 1 << 2, "generic": 1 << 1}  # XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE
+PROG_ARRAY = 3  # enum bpf_map_type
 OURS = re.compile(r"sluice|counters$|rules$|block_|set_|gate|record$")  # names of programs and maps
 
 
@@ -24,20 +25,29 @@ def info(descriptor):
 
 
 def all_objects():
-    """{(kind, id): name} of everything the kernel has; a link is called "link"."""
-    found = {}
+    """{(kind, id)} of everything the kernel has."""
+    found = set()
     for kind in ("prog", "map", "link"):
-        following, opened = getattr(libbpf, f"bpf_{kind}_get_next_id"), getattr(libbpf, f"bpf_{kind}_get_fd_by_id")
+        following = getattr(libbpf, f"bpf_{kind}_get_next_id")
         number = ctypes.c_uint32(0)
         while following(number, ctypes.byref(number)) == 0:
-            descriptor = opened(number)
-            if descriptor < 0:  # gone meanwhile
-                continue
-            raw = info(descriptor)[1]
-            os.close(descriptor)
-            at = NAME_AT.get(kind)
-            found[kind, number.value] = raw[at:at + 16].split(b"\0")[0].decode() if at else "link"
+            found.add((kind, number.value))
     return found
+
+
+def name_of(kind, number):
+    """"link" for a link, which has none; None for what is gone, and for a prog array: the kernel loses count of one that
+    somebody looks at as it is let go (prog_array_map_clear takes a reference for work that may be queued already), so an
+    empty one may be left over."""
+    descriptor = getattr(libbpf, f"bpf_{kind}_get_fd_by_id")(number)
+    if descriptor < 0:
+        return None
+    raw = info(descriptor)[1]
+    os.close(descriptor)
+    if kind == "map" and int.from_bytes(raw[:4], "little") == PROG_ARRAY:
+        return None
+    at = NAME_AT.get(kind)
+    return raw[at:at + 16].split(b"\0")[0].decode() if at else "link"
 
 
 def pinned(root):
@@ -86,14 +96,14 @@ def held_by_processes():
 
 def left_over(before, root, seconds=10):
     """{(kind, id): name} of objects by Sluice that appeared since `before`, an answer of all_objects(), and that no
-    process and no pin outside of `root` accounts for. The kernel lets go of some a moment late, so it may take a while;
-    other runs of Sluice come and go meanwhile, with a root of their own."""
+    process and no pin outside of `root` accounts for. The kernel lets go of some a moment late; other runs of Sluice
+    come and go meanwhile, with a root of their own."""
     end = time.monotonic() + seconds
-    suspects = None
-    while suspects is None or (suspects and time.monotonic() < end):
-        now = {key: name for key, name in all_objects().items() if key not in before and
-               (OURS.search(name) or name == "link")}
-        others = set(held_by_processes())
+    suspects = all_objects() - before
+    while suspects and time.monotonic() < end:
+        time.sleep(0.5)
+        suspects &= all_objects()
+        others = held_by_processes()
         for folder in os.listdir("/sys/fs/bpf"):
             path = os.path.join("/sys/fs/bpf", folder)
             if path != root and os.path.isdir(path):
@@ -101,15 +111,13 @@ def left_over(before, root, seconds=10):
                     others |= set(pinned(path).values())
                 except OSError:
                     pass  # going away as we look
-        now = {key: name for key, name in now.items() if key not in others | maps_of(others)}
-        suspects = now if suspects is None else {key: name for key, name in suspects.items() if key in now}
-        if suspects:
-            time.sleep(0.2)
-    return suspects
+        suspects -= others | behind(others)
+    named = {key: name_of(*key) for key in suspects}
+    return {key: name for key, name in named.items() if name and (name == "link" or OURS.search(name))}
 
 
-def maps_of(objects):
-    """The maps of the programs among them, and of the programs of the links among them."""
+def behind(objects):
+    """The programs of the links among them, and the maps of these and of the programs among them."""
     found, programs = set(), {number for kind, number in objects if kind == "prog"}
     for kind, number in objects:
         if kind == "link":

@@ -15,6 +15,10 @@ READING = re.compile(r"BPF_(OBJ_GET|OBJ_GET_INFO_BY_FD|MAP_LOOKUP_\w+|MAP_GET_NE
 Call = collections.namedtuple("Call", "name nth what text result")
 
 
+class Moved(Exception):
+    """The run did not come by the call that was meant."""
+
+
 class Tracer:
     def __init__(self, program, environment, log, root):
         self.program, self.environment, self.log, self.root = program, environment, log, root
@@ -46,14 +50,16 @@ class Tracer:
 
     def killed(self, arguments, call):
         result, lines = self.run(arguments, f"{call.name}:signal=KILL:when={call.nth}")
-        assert result.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), f"not killed at {call.text}"
+        if result.returncode not in (-signal.SIGKILL, 128 + signal.SIGKILL):
+            raise Moved(f"not killed at {call.text}")
         self.expect(call, lines[-2])
         return result
 
     def failing(self, arguments, call, error):
         result, lines = self.run(arguments, f"{call.name}:error={error}:when={call.nth}")
         injected = [line for line in lines if line.endswith("(INJECTED)")]
-        assert len(injected) == 1, f"not injected once: {call.text}: {injected}"
+        if len(injected) != 1:
+            raise Moved(f"not injected once: {call.text}: {injected}")
         self.expect(call, injected[0])
         return result
 
@@ -61,7 +67,8 @@ class Tracer:
     def expect(call, line):
         """The run went the same way as the listed one until here."""
         match = re.match(r"(\w+)\((.*)", line)
-        assert match and what(*match.groups()) == call.what, f"{line}\nis not the call that was meant:\n{call.text}"
+        if not match or what(*match.groups()) != call.what:
+            raise Moved(f"{line}\nis not the call that was meant:\n{call.text}")
 
     def changes(self, call):
         """Whether the kernel, or what is pinned, may be another after this call than before it."""
