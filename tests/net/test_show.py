@@ -12,7 +12,7 @@ from scene import BLOCK, policy
 def test_nothing(quiet):
     result = quiet.box.sluice("show")
     assert (result.stdout, result.stderr) == ("nothing of Sluice runs here\n", "")
-    assert json.loads(quiet.box.sluice("show", "-j").stdout) == {"interfaces": []}
+    assert json.loads(quiet.box.sluice("show", "-j").stdout) == {"interfaces": [], "remains": False}
     assert quiet.lab.pinned() == []
 
 
@@ -23,7 +23,7 @@ def kernel_says(host, program):
 def test_json_is_what_the_kernel_says(quiet):
     quiet.box.apply(policy(BLOCK))
     shown = quiet.box.show()
-    assert list(shown) == ["interfaces", "current"]
+    assert list(shown) == ["interfaces", "current", "remains"]
     interface, = shown["interfaces"]
     program = kernel_says(quiet.box, quiet.box.program("eth0"))
     link = json.loads(quiet.box.run("bpftool", "-j", "link", "show", "id", interface["link"]).stdout)
@@ -46,7 +46,7 @@ def test_json_of_the_generations(quiet):
     quiet.lab.file("bogons.txt", "10.0.0.0/8\n172.16.0.0/12\n192.168.0.0/16\n")
     quiet.box.apply('set bogons file "bogons.txt"\n' + policy("block { from @bogons }"), name="two.policy")
     shown = quiet.box.show()
-    assert list(shown) == ["interfaces", "current", "previous"]
+    assert list(shown) == ["interfaces", "current", "previous", "remains"]
     for title, number, name, sets in (("current", 2, "two", {"bogons": 3}), ("previous", 1, "one", {"office": 2})):
         generation = shown[title]
         applied = time.strptime(generation["applied"], "%Y-%m-%dT%H:%M:%SZ")
