@@ -15,9 +15,13 @@ def check(disturb, scenario, most):
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_killed_at_any_call(disturber, whole, scenario):
-    check(disturber.kill_all, scenario, None if whole else 8)
+    check(disturber.kill_all, scenario, None if whole else 4)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_failing_at_any_call(disturber, whole, scenario):
-    check(disturber.fail_all, scenario, None if whole else 12)
+    check(disturber.fail_all, scenario, None if whole else 6)
+
+
+def test_nothing_of_all_this_is_left_in_the_kernel(disturber):
+    assert disturber.left_over() == {}

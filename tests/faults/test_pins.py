@@ -135,7 +135,7 @@ def test_strange_pin_is_survived_with_a_way_out(ground, strangers, whole, what, 
     cases = list(itertools.product(PINS[what], VERBS))
     if not whole:
         shift = SUBSTITUTES.index(substitute)
-        cases = [case for number, case in enumerate(cases) if (number + shift) % 10 == 0]
+        cases = [case for number, case in enumerate(cases) if (number + shift) % 20 == 0]
     for pin, verb in cases:
         try:
             check(ground, strangers, pin, substitute, verb)

@@ -12,7 +12,9 @@ TRACED = ("bpf", "mkdir", "rename", "unlink", "rmdir", "flock", "openat", "getde
 READING = re.compile(r"BPF_(OBJ_GET|OBJ_GET_INFO_BY_FD|MAP_LOOKUP_\w+|MAP_GET_NEXT_KEY|\w+_GET_NEXT_ID|"
                      r"\w+_GET_FD_BY_ID)$")
 
-Call = collections.namedtuple("Call", "name nth what text result")
+PROBING = re.compile(r"BPF_BTF_LOAD|BPF_PROG_TYPE_SOCKET_FILTER| libbpf_")  # what can this kernel do, asks libbpf
+
+Call = collections.namedtuple("Call", "name nth what text result last")  # last: lets go of what this run has made
 
 
 class Moved(Exception):
@@ -37,22 +39,33 @@ class Tracer:
     def calls(self, arguments):
         """Every call of an undisturbed run, in order, from the first that has to do with Sluice's pins."""
         result, lines = self.run(arguments)
-        counts, found = collections.Counter(), []
+        counts, found, made = collections.Counter(), [], set()
         for line in lines:
             match = re.match(r"(\w+)\((.*)", line)
             if not match:
                 continue
             name, text = match.groups()
             counts[name] += 1
-            found.append(Call(name, counts[name], what(name, text), line, line.rpartition(" = ")[2]))
+            last = name == "close" and text.split("<")[0] in made
+            found.append(Call(name, counts[name], what(name, text), line, line.rpartition(" = ")[2], last))
+            if last:
+                made.remove(text.split("<")[0])
+            elif re.search(r"_CREATE|PROG_LOAD", found[-1].what) and not PROBING.search(found[-1].what):
+                made.add(found[-1].result.split("<")[0])
         start = next(i for i, call in enumerate(found) if call.what == "getsockopt SO_NETNS_COOKIE")
         return result, found[start:]
 
     def killed(self, arguments, call):
-        result, lines = self.run(arguments, f"{call.name}:signal=KILL:when={call.nth}")
-        if result.returncode not in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        return self.signalled(arguments, call, "KILL")
+
+    def signalled(self, arguments, call, name):
+        """Only SIGKILL keeps the call from being made; any other ends the process right after it."""
+        result, lines = self.run(arguments, f"{call.name}:signal={name}:when={call.nth}")
+        number = getattr(signal, f"SIG{name}")
+        if result.returncode not in (-number, 128 + number):
             raise Moved(f"not killed at {call.text}")
-        self.expect(call, lines[-2])
+        if name == "KILL":
+            self.expect(call, lines[-2])
         return result
 
     def failing(self, arguments, call, error):
@@ -73,11 +86,11 @@ class Tracer:
     def changes(self, call):
         """Whether the kernel, or what is pinned, may be another after this call than before it."""
         if call.name == "bpf":
-            return not READING.search(call.what) and not call.result.startswith("-1")
+            return not self.only_reads(call) and not call.result.startswith("-1")
         if call.name in ("mkdir", "rename", "unlink", "rmdir"):
             return not call.result.startswith("-1")
-        if call.name in ("close", "munmap"):
-            return "bpf" in call.text
+        if call.name == "close":
+            return call.last
         if call.name == "mmap":
             return "MAP_SHARED" in call.text
         if call.name in ("sendto", "sendmsg"):
@@ -89,7 +102,7 @@ class Tracer:
     @staticmethod
     def only_reads(call):
         return call.name in ("openat", "getdents64", "readlink", "statfs", "getsockopt") or (
-            call.name == "bpf" and READING.search(call.what))
+            call.name == "bpf" and (READING.search(call.what) or PROBING.search(call.what)))
 
     def can_fail(self, call):
         if call.name in ("bpf", "mkdir", "rename", "unlink", "rmdir", "flock", "statfs", "getsockopt", "getdents64"):
