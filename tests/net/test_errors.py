@@ -34,8 +34,8 @@ HELP = """usage: sluice [-n NETNS] VERB …
               the way of one packet, and why
   replay    POLICY PCAP [-j] [--interface NAME]
               judge every packet of a capture
-  bench     POLICY [-j] [--interface NAME]
-              nanoseconds per packet beside an empty program
+  bench     POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]
+              what a packet costs
 
   -n NETNS   work in this network namespace (as ip -n)
   -h         this help          -V   version
