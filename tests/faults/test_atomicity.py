@@ -116,7 +116,7 @@ def check(traffic, saw):
 
 
 @pytest.mark.parametrize("mode, interfaces, part, all_of_it", [
-    ("native", ["eth0"], 60, 10000), ("generic", ["eth0"], 100, 1000), ("native", ["eth0", "eth1"], 40, 1000),
+    ("native", ["eth0"], 100, 10000), ("generic", ["eth0"], 60, 1000), ("native", ["eth0", "eth1"], 40, 1000),
 ], ids=["native", "generic", "two interfaces"])
 def test_swaps_under_traffic_lose_nothing_and_mix_nothing(lab, whole, mode, interfaces, part, all_of_it):
     traffic = Traffic(lab, mode, interfaces)
