@@ -47,8 +47,9 @@ void bench_close(struct bench *bench);
 /* Writes METER_FLOWS flows to measure with from now on. Returns 0, or a negative errno with `error` set. */
 int bench_write(struct bench *bench, const struct flows *flows, struct error *error);
 
-/* Measures with the first `flows` of the flows, or of the packets of the capture, for about a second. Returns 0, or a
- * negative errno with `error` set and `*row` untouched. At most BENCH_FLOWS_MAX different numbers in one run. */
+/* Measures with the first `flows` of the flows, or of the packets of the capture, for one to about three seconds.
+ * Returns 0, or a negative errno with `error` set and `*row` untouched. At most BENCH_FLOWS_MAX different numbers in
+ * one run. */
 int bench_measure(struct bench *bench, uint32_t flows, struct bench_row *row, struct error *error);
 
 #endif
