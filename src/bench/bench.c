@@ -8,6 +8,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "bench/median.h"
 #include "datapath/state.h"
 #include "sluice.skel.h"
 #include "sluice/counter.h"
@@ -16,7 +17,8 @@
  * A round is a measurement of the policy's program between two of the bare one. A virtual CPU is now and then slower by
  * half: its sibling works, or its host. The bare program shows it: a round whose bare times are not both within
  * BARE_TOLERANCE of the fastest one so far with as many flows is left out. Measuring goes on until enough rounds are
- * quiet.
+ * quiet. What a CPU shares with its sibling, a cache above all, the bare program hardly needs: so a row is also noisy
+ * when what the kept rounds took is too far apart.
  */
 #define ROUNDS_WANTED 7
 #define ROUNDS_NEEDED 3 /* fewer are no base for a median: all rounds count, and the row is called noisy */
@@ -202,24 +204,9 @@ static int run_rounds(struct bench *bench, uint32_t flows, struct rounds *rounds
 	return err;
 }
 
-static int compare(const void *left, const void *right)
-{
-	double a = *(const double *)left;
-	double b = *(const double *)right;
-
-	return (a > b) - (a < b);
-}
-
-/* Sorts the values. */
-static double median(double *values, size_t count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 static void settle(const struct rounds *rounds, struct bench_row *row)
 {
-	double bare[ROUNDS_MAX], policy[ROUNDS_MAX], peer[ROUNDS_MAX], cost[ROUNDS_MAX];
+	double bare[ROUNDS_MAX], policy[ROUNDS_MAX], peer[ROUNDS_MAX], cost[ROUNDS_MAX], peer_cost[ROUNDS_MAX];
 	size_t count = 0;
 
 	row->noisy = count_quiet(rounds) < ROUNDS_NEEDED;
@@ -232,14 +219,17 @@ static void settle(const struct rounds *rounds, struct bench_row *row)
 		policy[count] = round->policy;
 		peer[count] = round->peer;
 		cost[count] = round->policy - bare[count];
+		peer_cost[count] = round->peer - bare[count];
 		count++;
 	}
 	row->rounds = count;
-	qsort(cost, count, sizeof(*cost), compare);
-	row->spread_ns = cost[3 * count / 4] - cost[count / 4];
 	row->bare_ns = median(bare, count);
 	row->policy_ns = median(policy, count);
 	row->peer_ns = median(peer, count);
+	row->cost_ns = median(cost, count);
+	row->peer_cost_ns = median(peer_cost, count);
+	row->spread_ns = median_spread(cost, count);
+	row->noisy |= median_is_noisy(policy, count) || median_is_noisy(peer, count);
 }
 
 int bench_measure(struct bench *bench, uint32_t flows, struct bench_row *row, struct error *error)
