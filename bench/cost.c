@@ -25,14 +25,16 @@ static const char *const sources_names[] = {
 
 static void print_row(const struct flows *flows, const struct bench_row *row)
 {
-	json_t *json =
-		json_pack("{s:s, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f}", "sources",
-			  sources_names[flows->sources], "family", (int)flows->family, "flows", (int)row->flows,
-			  "rounds", (int)row->rounds, "noisy", row->noisy, "bare_ns", row->bare_ns, "policy_ns",
-			  row->policy_ns, "spread_ns", row->spread_ns, "passed", row->passed, "dropped", row->dropped);
+	json_t *json = json_pack("{s:s, s:i, s:i, s:i, s:b, s:f, s:f, s:f, s:f, s:f, s:f}", "sources",
+				 sources_names[flows->sources], "family", (int)flows->family, "flows", (int)row->flows,
+				 "rounds", (int)row->rounds, "noisy", row->noisy, "bare_ns", row->bare_ns, "policy_ns",
+				 row->policy_ns, "cost_ns", row->cost_ns, "spread_ns", row->spread_ns, "passed",
+				 row->passed, "dropped", row->dropped);
 
-	if (row->peer_ns > 0)
+	if (row->peer_ns > 0) {
 		json_object_set_new(json, "trie_ns", json_real(row->peer_ns));
+		json_object_set_new(json, "trie_cost_ns", json_real(row->peer_cost_ns));
+	}
 	json_dumpf(json, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	putchar('\n');
 	fflush(stdout);
@@ -54,6 +56,31 @@ static bool choose(const char *word, struct flows *flows)
 	return true;
 }
 
+/* Words that are no names are numbers of flows. */
+static int check_flows(char **words, struct error *error)
+{
+	unsigned long different[BENCH_FLOWS_MAX];
+	size_t count = 0;
+
+	for (; *words; words++) {
+		unsigned long flows = strtoul(*words, NULL, 10);
+		size_t i = 0;
+
+		if (choose(*words, &(struct flows){ 0 }))
+			continue;
+		if (!flows || flows > METER_FLOWS)
+			return error_set(error, EINVAL, "\"%s\": flows are 1 to %d", *words, METER_FLOWS);
+		while (i < count && different[i] != flows)
+			i++;
+		if (i == BENCH_FLOWS_MAX)
+			return error_set(error, EINVAL, "\"%s\": one run takes at most %d different numbers of flows",
+					 *words, BENCH_FLOWS_MAX);
+		different[i] = flows;
+		count += i == count;
+	}
+	return 0;
+}
+
 static int measure(struct bench *bench, char **words, struct error *error)
 {
 	struct flows flows = { .family = 4, .sources = SOURCES_MIXED };
@@ -67,8 +94,6 @@ static int measure(struct bench *bench, char **words, struct error *error)
 			err = bench_write(bench, &flows, error);
 			continue;
 		}
-		if (!count || count > METER_FLOWS)
-			return error_set(error, EINVAL, "\"%s\": flows are 1 to %d", *words, METER_FLOWS);
 		err = bench_measure(bench, (uint32_t)count, &row, error);
 		if (!err)
 			print_row(&flows, &row);
@@ -116,8 +141,10 @@ static int run(const char *path, char **words, struct error *error)
 {
 	struct compiled compiled;
 	struct policy *policy;
-	int err = policy_load(path, &policy, error);
+	int err = check_flows(words, error);
 
+	if (!err)
+		err = policy_load(path, &policy, error);
 	if (err)
 		return err;
 	err = compile(&policy->interfaces[0], &compiled, error);

@@ -58,18 +58,11 @@ def measure(build, folder, quick):
         command = [os.path.join(build, "bench/cost"), path, *words(name, quick)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout:
-                rows.append(completed(name, json.loads(line)))
+                rows.append({"policy": name, **json.loads(line)})
                 show(rows[-1])
         if process.returncode:
             raise SystemExit(process.returncode)
     return rows
-
-
-def completed(name, row):
-    row = {"policy": name, **row, "cost_ns": row["policy_ns"] - row["bare_ns"]}
-    if "trie_ns" in row:
-        row["trie_cost_ns"] = row["trie_ns"] - row["bare_ns"]
-    return row
 
 
 def show(row):

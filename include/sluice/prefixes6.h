@@ -20,7 +20,7 @@
 
 struct prefixes6_length {
 	__u64 mask[2];	    /* as the address lies in memory */
-	__u64 seed;	    /* of the hash: another one, should prefixes crowd under the first */
+	__u64 seed;	    /* of the hash, drawn from the prefixes of that length */
 	__u32 filter;	    /* its first word */
 	__u32 filter_shift; /* of the hash, down to a word of the filter */
 	__u32 slots;	    /* their first word */
@@ -32,11 +32,14 @@ struct prefixes6_length {
 #define PREFIXES6_RECORD_WORDS (sizeof(struct prefixes6_length) / sizeof(__u64))
 _Static_assert(sizeof(struct prefixes6_length) == 48, "whole words, no padding");
 
-/* Two rounds of multiply and fold. The odd factors are those of SplitMix64; the high half of the result is used. */
+/* Three rounds of multiply and fold. `high` is mixed before `low` is added: were both only multiplied, a difference in
+ * one could make up for one in the other whatever the seed. The odd factors are those of SplitMix64; the high half of
+ * the result is used. */
 static __always_inline __u64 prefixes6_hash(__u64 high, __u64 low, __u64 seed)
 {
-	__u64 hash = (high ^ seed) * 0xbf58476d1ce4e5b9ULL + low * 0x94d049bb133111ebULL;
+	__u64 hash = (high ^ seed) * 0xbf58476d1ce4e5b9ULL;
 
+	hash = ((hash ^ hash >> 32) + low) * 0x94d049bb133111ebULL;
 	return (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ULL;
 }
 

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <bpf/libbpf.h>
 
+#include "bench/median.h"
 #include "datapath/state.h"
 #include "sluice.skel.h"
 #include "sluice/counter.h"
@@ -15,17 +17,23 @@
  * A round is a measurement of the policy's program between two of the bare one. A virtual CPU is now and then slower by
  * half: its sibling works, or its host. The bare program shows it: a round whose bare times are not both within
  * BARE_TOLERANCE of the fastest one so far with as many flows is left out. Measuring goes on until enough rounds are
- * quiet.
+ * quiet. What a CPU shares with its sibling, a cache above all, the bare program hardly needs: so a row is also noisy
+ * when what the kept rounds took is too far apart.
  */
 #define ROUNDS_WANTED 7
 #define ROUNDS_NEEDED 3 /* fewer are no base for a median: all rounds count, and the row is called noisy */
 #define ROUNDS_MAX 24
 #define BARE_TOLERANCE 1.1
 
-/* Runs in one call: enough for the clock, few enough to be done in a few time slices of the scheduler. */
+/* Runs in one call, at least: enough for the clock, and for four passes over 65,536 flows. */
 #define RUNS (1 << 18)
-#define RUNS_MIN (1 << 14)
-#define CALL_NS 20e6
+
+/* Runs of the same program before each timed call, whose times do not count: the caches hold what the program before
+ * left there, and whoever ran while the kernel slept. */
+#define WARM_RUNS (1 << 16)
+
+/* A row that has taken so long makes do with ROUNDS_NEEDED rounds. */
+#define ROW_SECONDS 3
 
 struct round {
 	double before, policy, peer, after; /* the first and the last are the bare program's */
@@ -35,6 +43,7 @@ struct rounds {
 	struct round all[ROUNDS_MAX];
 	size_t count;
 	double bare_limit;
+	uint64_t runs; /* of the policy's program, all of them */
 };
 
 struct verdicts {
@@ -93,25 +102,32 @@ static int read_verdicts(const struct bench *bench, struct verdicts *verdicts, s
 	return 0;
 }
 
-static int run(struct bench *bench, int fd, uint32_t flows, uint32_t runs, double *nanoseconds, struct error *error)
+/* Whole passes, the same for every program and every policy: rows are compared. */
+static uint32_t timed_runs(uint32_t flows)
+{
+	return (RUNS + flows - 1) / flows * flows;
+}
+
+static uint32_t warm_runs(uint32_t flows)
+{
+	return flows < WARM_RUNS ? WARM_RUNS / flows * flows : WARM_RUNS;
+}
+
+static int run(struct bench *bench, int fd, uint32_t flows, double *nanoseconds, struct error *error)
 {
 	int err = meter_aim(&bench->meter, fd, error);
 
-	return err ? err : meter_run(&bench->meter, flows, runs, nanoseconds, error);
+	if (!err)
+		err = meter_run(&bench->meter, flows, warm_runs(flows), nanoseconds, error);
+	return err ? err : meter_run(&bench->meter, flows, timed_runs(flows), nanoseconds, error);
 }
 
-/* A slow program gets fewer runs. Whatever the number, it is the same for both programs. */
-static int choose_runs(struct bench *bench, uint32_t flows, uint32_t *runs, struct error *error)
+static double now(void)
 {
-	double nanoseconds;
-	int err = run(bench, bench->program.fd, flows, RUNS_MIN, &nanoseconds, error);
+	struct timespec time;
 
-	if (err)
-		return err;
-	*runs = RUNS;
-	while (*runs > RUNS_MIN && *runs * nanoseconds > CALL_NS)
-		*runs /= 2;
-	return 0;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + time.tv_nsec / 1e9;
 }
 
 static bool is_quiet(const struct rounds *rounds, const struct round *round)
@@ -138,11 +154,10 @@ static struct fastest *find_fastest(struct bench *bench, uint32_t flows)
 	return fastest;
 }
 
-static int run_bare(struct bench *bench, uint32_t flows, uint32_t runs, struct rounds *rounds, double *bare,
-		    struct error *error)
+static int run_bare(struct bench *bench, uint32_t flows, struct rounds *rounds, double *bare, struct error *error)
 {
 	struct fastest *fastest = find_fastest(bench, flows);
-	int err = run(bench, meter_bare_fd(&bench->meter), flows, runs, bare, error);
+	int err = run(bench, meter_bare_fd(&bench->meter), flows, bare, error);
 
 	if (err)
 		return err;
@@ -152,51 +167,46 @@ static int run_bare(struct bench *bench, uint32_t flows, uint32_t runs, struct r
 	return 0;
 }
 
-static int run_round(struct bench *bench, uint32_t flows, uint32_t runs, struct rounds *rounds, struct error *error)
+static int run_round(struct bench *bench, uint32_t flows, struct rounds *rounds, struct error *error)
 {
 	struct round *round = &rounds->all[rounds->count];
-	int err = run(bench, bench->program.fd, flows, runs, &round->policy, error);
+	int err = run(bench, bench->program.fd, flows, &round->policy, error);
 
 	if (!err && bench->peer >= 0)
-		err = run(bench, bench->peer, flows, runs, &round->peer, error);
+		err = run(bench, bench->peer, flows, &round->peer, error);
 	if (!err)
-		err = run_bare(bench, flows, runs, rounds, &round->after, error);
-	if (!err)
-		rounds->count++;
-	if (!err && rounds->count < ROUNDS_MAX)
+		err = run_bare(bench, flows, rounds, &round->after, error);
+	if (err)
+		return err;
+	rounds->count++;
+	rounds->runs += warm_runs(flows) + timed_runs(flows);
+	if (rounds->count < ROUNDS_MAX)
 		rounds->all[rounds->count].before = round->after;
-	return err;
+	return 0;
 }
 
-static int run_rounds(struct bench *bench, uint32_t flows, uint32_t runs, struct rounds *rounds, struct error *error)
+static bool are_enough(const struct rounds *rounds, double seconds)
 {
+	if (rounds->count == ROUNDS_MAX || count_quiet(rounds) >= ROUNDS_WANTED)
+		return true;
+	return rounds->count >= ROUNDS_NEEDED && seconds > ROW_SECONDS;
+}
+
+static int run_rounds(struct bench *bench, uint32_t flows, struct rounds *rounds, struct error *error)
+{
+	double start = now();
 	int err;
 
 	*rounds = (struct rounds){ 0 };
-	err = run_bare(bench, flows, runs, rounds, &rounds->all[0].before, error);
-	while (!err && rounds->count < ROUNDS_MAX && count_quiet(rounds) < ROUNDS_WANTED)
-		err = run_round(bench, flows, runs, rounds, error);
+	err = run_bare(bench, flows, rounds, &rounds->all[0].before, error);
+	while (!err && !are_enough(rounds, now() - start))
+		err = run_round(bench, flows, rounds, error);
 	return err;
-}
-
-static int compare(const void *left, const void *right)
-{
-	double a = *(const double *)left;
-	double b = *(const double *)right;
-
-	return (a > b) - (a < b);
-}
-
-/* Sorts the values. */
-static double median(double *values, size_t count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
 static void settle(const struct rounds *rounds, struct bench_row *row)
 {
-	double bare[ROUNDS_MAX], policy[ROUNDS_MAX], peer[ROUNDS_MAX], cost[ROUNDS_MAX];
+	double bare[ROUNDS_MAX], policy[ROUNDS_MAX], peer[ROUNDS_MAX], cost[ROUNDS_MAX], peer_cost[ROUNDS_MAX];
 	size_t count = 0;
 
 	row->noisy = count_quiet(rounds) < ROUNDS_NEEDED;
@@ -209,14 +219,17 @@ static void settle(const struct rounds *rounds, struct bench_row *row)
 		policy[count] = round->policy;
 		peer[count] = round->peer;
 		cost[count] = round->policy - bare[count];
+		peer_cost[count] = round->peer - bare[count];
 		count++;
 	}
 	row->rounds = count;
-	qsort(cost, count, sizeof(*cost), compare);
-	row->spread_ns = cost[3 * count / 4] - cost[count / 4];
 	row->bare_ns = median(bare, count);
 	row->policy_ns = median(policy, count);
 	row->peer_ns = median(peer, count);
+	row->cost_ns = median(cost, count);
+	row->peer_cost_ns = median(peer_cost, count);
+	row->spread_ns = median_spread(cost, count);
+	row->noisy |= median_is_noisy(policy, count) || median_is_noisy(peer, count);
 }
 
 int bench_measure(struct bench *bench, uint32_t flows, struct bench_row *row, struct error *error)
@@ -224,23 +237,19 @@ int bench_measure(struct bench *bench, uint32_t flows, struct bench_row *row, st
 	struct bench_row measured = { .flows = flows };
 	struct verdicts before, after;
 	struct rounds rounds;
-	uint64_t runs, judged;
-	uint32_t runs_a_call;
-	int err = choose_runs(bench, flows, &runs_a_call, error);
+	uint64_t judged;
+	int err = read_verdicts(bench, &before, error);
 
 	if (!err)
-		err = read_verdicts(bench, &before, error);
-	if (!err)
-		err = run_rounds(bench, flows, runs_a_call, &rounds, error);
+		err = run_rounds(bench, flows, &rounds, error);
 	if (!err)
 		err = read_verdicts(bench, &after, error);
 	if (err)
 		return err;
-	runs = (uint64_t)rounds.count * runs_a_call;
 	judged = after.all - before.all;
-	if (judged != runs)
+	if (judged != rounds.runs)
 		return error_set(error, EPROTO, "the program judged %llu of %llu packets", (unsigned long long)judged,
-				 (unsigned long long)runs);
+				 (unsigned long long)rounds.runs);
 	settle(&rounds, &measured);
 	measured.passed = (double)(after.passed - before.passed) / judged;
 	measured.dropped = (double)(after.dropped - before.dropped) / judged;

@@ -30,10 +30,12 @@ struct bench {
 struct bench_row {
 	uint32_t flows;
 	uint32_t rounds; /* of which the times are the medians */
-	bool noisy;	 /* the machine did something else in too many rounds to leave those out */
+	bool noisy;	 /* the machine did something else, in too many rounds to leave those out or unseen */
 	double bare_ns, policy_ns;
-	double peer_ns;	  /* 0 without a peer */
-	double spread_ns; /* between the quartiles of what the policy took beyond the bare program in each round */
+	double peer_ns; /* 0 without a peer */
+	/* Beyond the bare program: the median of the differences in each round, not the difference of the medians. */
+	double cost_ns, peer_cost_ns;
+	double spread_ns;	/* between the quartiles of these differences, of the policy */
 	double passed, dropped; /* by the policy's program; shares of its packets */
 };
 
@@ -47,8 +49,9 @@ void bench_close(struct bench *bench);
 /* Writes METER_FLOWS flows to measure with from now on. Returns 0, or a negative errno with `error` set. */
 int bench_write(struct bench *bench, const struct flows *flows, struct error *error);
 
-/* Measures with the first `flows` of the flows, or of the packets of the capture, for about a second. Returns 0, or a
- * negative errno with `error` set and `*row` untouched. At most BENCH_FLOWS_MAX different numbers in one run. */
+/* Measures with the first `flows` of the flows, or of the packets of the capture, for one to about three seconds.
+ * Returns 0, or a negative errno with `error` set and `*row` untouched. At most BENCH_FLOWS_MAX different numbers in
+ * one run. */
 int bench_measure(struct bench *bench, uint32_t flows, struct bench_row *row, struct error *error);
 
 #endif

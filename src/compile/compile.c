@@ -159,9 +159,14 @@ static int build_images(struct compiled *out, struct error *error)
 		bool v4 = t == TABLE_BLOCK_SOURCE4 || t == TABLE_BLOCK_DEST4;
 		int err = (v4 ? image_build4 : image_build6)(&out->tables[t], &out->images[t]);
 
-		if (err)
+		if (err == -E2BIG)
 			return error_at(error, out->interface->block.where,
 					"interface \"%s\": %zu prefixes are more than a table can hold",
+					out->interface->name, out->tables[t].count);
+		if (err)
+			return error_at(error, out->interface->block.where,
+					"interface \"%s\": %zu prefixes cannot be made into a table: too many have the "
+					"same hash, whatever its seed",
 					out->interface->name, out->tables[t].count);
 	}
 	return 0;

@@ -20,8 +20,9 @@ struct image {
 
 /*
  * `table` is settled (prefix_table_settle) and of one family; its values, indices of rules or PREFIX_EXCEPT, are those
- * of the image. Time and memory are in proportion to the prefixes. Returns 0, or -E2BIG when there are more than an
- * image can hold, with `out` untouched. Free with image_free.
+ * of the image. Memory is in proportion to the prefixes, and so is time; IPv6 may take several attempts, of which there
+ * are at most 32 for each prefix length in use. Returns 0, or with `out` untouched -E2BIG when there are more prefixes
+ * than an image can hold, or -ENOSPC when IPv6 prefixes crowd in each attempt. Free with image_free.
  */
 int image_build4(const struct prefix_table *table, struct image *out);
 int image_build6(const struct prefix_table *table, struct image *out);

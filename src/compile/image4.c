@@ -39,6 +39,7 @@ struct builder {
 	size_t change_count, change_capacity;
 	uint64_t *heap, *values; /* word by word the same lanes */
 	size_t heap_count, heap_capacity;
+	bool full; /* the heap has PREFIXES4_HEAP_MAX words, and more were wanted */
 };
 
 /* From `address` on the value has that number. Addresses do not descend. */
@@ -129,11 +130,16 @@ static void split_span(const struct span *span, struct run *bounds, struct run *
 	}
 }
 
-/* Room for `words` on the heap, with their values; returns the first. */
+/* Room for `words` on the heap, with their values; returns the first. When the heap is full, that is its beginning:
+ * nobody will read what is written there. */
 static size_t allocate(struct builder *builder, size_t words)
 {
 	size_t at = builder->heap_count;
 
+	if (at + words > PREFIXES4_HEAP_MAX) {
+		builder->full = true;
+		return 0;
+	}
 	while (builder->heap_count + words > builder->heap_capacity) {
 		builder->heap_capacity = builder->heap_capacity ? builder->heap_capacity * 2 : 4096;
 		builder->heap = xrealloc(builder->heap, builder->heap_capacity, sizeof(*builder->heap));
@@ -171,7 +177,7 @@ static uint32_t write_leaf(struct builder *builder, const struct run *bounds, co
 	write_run(builder, word, bounds);
 	write_run(builder, word + run_words(bounds), singles);
 	return (uint32_t)PREFIXES4_LEAF << PREFIXES4_KIND_SHIFT | run_words(bounds) << PREFIXES4_BOUNDS_SHIFT |
-	       run_words(singles) << PREFIXES4_SINGLES_SHIFT | (word & (PREFIXES4_HEAP_MAX - 1));
+	       run_words(singles) << PREFIXES4_SINGLES_SHIFT | word;
 }
 
 /* Cuts the part from `first` to `last` off the front of the span. */
@@ -201,7 +207,7 @@ static uint32_t write_node(struct builder *builder, const struct span *span, int
 
 		((uint32_t *)(builder->heap + word))[i] = entry;
 	}
-	return (uint32_t)PREFIXES4_NODE << PREFIXES4_KIND_SHIFT | (word & (PREFIXES4_HEAP_MAX - 1));
+	return (uint32_t)PREFIXES4_NODE << PREFIXES4_KIND_SHIFT | word;
 }
 
 /* Returns the entry for the span, whose addresses share `bits` leading bits. The smallest spans have eight addresses:
@@ -222,7 +228,7 @@ static void write_root(struct builder *builder, uint32_t *root)
 {
 	struct span rest = { .from = builder->changes, .end = builder->changes + builder->change_count };
 
-	for (uint32_t i = 0; i < 1 << PREFIXES4_ROOT_BITS; i++) {
+	for (uint32_t i = 0; i < 1 << PREFIXES4_ROOT_BITS && !builder->full; i++) {
 		uint32_t first = i << PREFIXES4_LANE_BITS;
 		struct span part = cut(&rest, first, first | (uint32_t)PREFIXES4_LANE);
 
@@ -259,7 +265,7 @@ int image_build4(const struct prefix_table *table, struct image *out)
 	dictionary_fill(&builder.dictionary, table);
 	list_changes(&builder, table);
 	write_root(&builder, (uint32_t *)root);
-	if (builder.heap_count > PREFIXES4_HEAP_MAX)
+	if (builder.full)
 		err = -E2BIG;
 	else
 		join(&builder, root, out);

@@ -12,7 +12,7 @@
 #define ADDRESS_BITS 128
 #define FILTER_BITS 10 /* for each prefix, at least; at most twice that */
 #define NOBODY UINT32_MAX
-#define SEEDS_MAX 16
+#define ATTEMPTS_MAX 32
 #define WORDS_MAX (1UL << 26) /* 512 MiB: the verifier allows no larger offset */
 
 /* Prefixes of one length, and where each ends up. */
@@ -100,21 +100,46 @@ static bool settle_all(struct length *length, uint64_t *homes)
 	return true;
 }
 
-/* As few slots as will do, because a cache holds few. A list can be made to crowd under one seed, not under several. */
+/* The finalizer of SplitMix64, https://prng.di.unimi.it/splitmix64.c */
+static uint64_t mix64(uint64_t z)
+{
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+static uint64_t fold_keys(const struct length *length)
+{
+	uint64_t fold = 0;
+
+	for (size_t i = 0; i < length->count; i++) {
+		struct key key = key_of(length->entries[i], 0);
+
+		fold = mix64(mix64(fold + key.high) + key.low);
+	}
+	return fold;
+}
+
+/*
+ * As few slots as will do, because a cache holds few: each attempt has a few more. Each has a seed of its own, too,
+ * that depends on every prefix. Who makes prefixes that crowd changes the seeds with them, while the same list gets the
+ * same image each time.
+ */
 static int find_slots(struct length *length)
 {
 	CLEANUP_FREE uint64_t *homes = xcalloc(length->count, sizeof(*homes));
+	size_t slots = length->count + length->count / 4 + 1, most = 4 * length->count + 64;
+	uint64_t fold = fold_keys(length);
 
-	for (length->record.seed = 0; length->record.seed < SEEDS_MAX; length->record.seed++) {
-		size_t slots = length->count + length->count / 4 + 1;
-
-		for (; slots < 4 * length->count + 64; slots += slots / 8 + 1) {
-			length->record.slot_count = slots;
-			if (settle_all(length, homes))
-				return 0;
-		}
+	for (uint64_t attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+		length->record.seed = mix64(fold + attempt * 0x9e3779b97f4a7c15);
+		length->record.slot_count = slots;
+		if (settle_all(length, homes))
+			return 0;
+		slots += slots / 8 + 1;
+		slots = slots < most ? slots : most;
 	}
-	return -E2BIG;
+	return -ENOSPC;
 }
 
 /* Appends zeroed words to the image; returns the first. */
@@ -208,6 +233,7 @@ static int build(struct builder *builder, struct image *out)
 	bool has_values = !dictionary_is_single(&builder->dictionary);
 	struct prefixes6_length *records;
 	size_t count = 0, values;
+	int err;
 
 	for (int bits = 0; bits <= ADDRESS_BITS; bits++)
 		count += builder->lengths[bits].count > 0;
@@ -217,8 +243,9 @@ static int build(struct builder *builder, struct image *out)
 
 		if (!length->count)
 			continue;
-		if (find_slots(length))
-			return -E2BIG;
+		err = find_slots(length);
+		if (err)
+			return err;
 		write_mask(&length->record, bits);
 		write_filter(builder, length);
 	}

@@ -51,7 +51,8 @@ def test_the_cost_is_what_the_policy_takes_beyond_the_bare_program(blocking):
     for row in blocking:
         assert row["bare_ns"] > 1  # a run writes a frame; it cannot take less
         assert row["policy_ns"] > row["bare_ns"]
-        assert row["cost_ns"] == pytest.approx(row["policy_ns"] - row["bare_ns"], abs=0.01)
+        # The median of differences, not the difference of medians: these are as far apart as rounds are.
+        assert row["cost_ns"] == pytest.approx(row["policy_ns"] - row["bare_ns"], abs=2 + 2 * row["spread_ns"])
 
 
 def test_half_of_the_flows_are_inside_the_prefixes_of_the_policy(blocking):

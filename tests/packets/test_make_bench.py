@@ -157,3 +157,10 @@ def test_interrupted_it_leaves_no_namespace():
 def test_wrong_usage_is_said(arguments):
     failed = sh("/usr/bin/python3", os.path.join(BENCH, "run"), *arguments, check=False)
     assert failed.returncode and "usage: bench/run" in failed.stderr
+
+
+def test_the_ninth_different_number_of_flows_is_refused(tmp_path):
+    (tmp_path / "policy").write_text("interface eth0 { }\n")
+    failed = sh(os.path.join(BUILD, "bench/cost"), tmp_path / "policy", *"1 2 3 4 5 6 7 8 1 9".split(), check=False)
+    assert failed.returncode == 1 and '"9": one run takes at most 8 different numbers of flows' in failed.stderr
+    assert not failed.stdout

@@ -15,6 +15,7 @@
 
 #include "bench/capture_frames.h"
 #include "bench/flows.h"
+#include "bench/median.h"
 #include "bench/random.h"
 #include "bench/rates.h"
 #include "bench/template.h"
@@ -270,6 +271,15 @@ static void test_a_capture_without_a_packet_to_use_is_an_error(void **state)
 	assert_non_null(strstr(error.hint, "1 are shorter"));
 }
 
+static void test_rounds_that_are_apart_are_noisy(void **state)
+{
+	double near[] = { 104, 100, 101, 98, 99, 300, 100 }; /* one that stands out does not matter */
+	double apart[] = { 100, 130, 99, 131, 100, 132, 101 };
+
+	assert_false(median_is_noisy(near, 7));
+	assert_true(median_is_noisy(apart, 7));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_what_a_capture_cut_off_is_zeros_and_counted),
 		cmocka_unit_test(test_packets_beyond_the_limit_are_counted),
 		cmocka_unit_test(test_a_capture_without_a_packet_to_use_is_an_error),
+		cmocka_unit_test(test_rounds_that_are_apart_are_noisy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

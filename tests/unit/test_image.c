@@ -269,7 +269,7 @@ static void a_million_prefixes(void **state)
 	agree_on_a_million(6, lengths6, sizeof(lengths6) / sizeof(lengths6[0]));
 }
 
-/* 32 MiB of table for a million is what the cache of a server may hold in part; 128 MiB is the promise. */
+/* A million prefixes of one value in less than 4 MiB: what a cache holds in part. */
 static void a_million_prefixes_are_small(void **state)
 {
 	struct prefix_table table = { 0 };
@@ -285,25 +285,107 @@ static void a_million_prefixes_are_small(void **state)
 	prefix_table_free(&table);
 }
 
-/* A list made so that its prefixes share one home under the first seed of the hash. */
-static void a_list_that_crowds_gets_another_seed(void **state)
+/* Modulo 2^64, of an odd number: Newton's method, each step doubles the bits that are right, three at first. */
+static uint64_t inverse(uint64_t odd)
+{
+	uint64_t x = odd;
+
+	for (int i = 0; i < 5; i++)
+		x *= 2 - odd * x;
+	return x;
+}
+
+/* The factors of prefixes6_hash, and of SplitMix64. */
+#define HIGH_FACTOR 0xbf58476d1ce4e5b9ULL
+#define LOW_FACTOR 0x94d049bb133111ebULL
+#define LAST_FACTOR 0x9e3779b97f4a7c15ULL
+
+static uint64_t mix64(uint64_t z)
+{
+	z = (z ^ z >> 30) * HIGH_FACTOR;
+	z = (z ^ z >> 27) * LOW_FACTOR;
+	return z ^ z >> 31;
+}
+
+static uint64_t unmix64(uint64_t z)
+{
+	z = (z ^ z >> 31 ^ z >> 62) * inverse(LOW_FACTOR);
+	z = (z ^ z >> 27 ^ z >> 54) * inverse(HIGH_FACTOR);
+	return z ^ z >> 30 ^ z >> 60;
+}
+
+#define CROWD (PREFIXES6_PROBES + 1) /* one more than can be near one home */
+
+/* 2001:db8:1:`number` and 64 bits of one's own, in words as they lie in memory. */
+static struct prefix host6(uint8_t number, uint64_t low)
+{
+	struct prefix prefix = { .version = 6, .length = 128, .address = { 0x20, 1, 0xd, 0xb8, 0, 1, 0, number } };
+
+	memcpy(prefix.address + 8, &low, sizeof(low));
+	return prefix;
+}
+
+static uint64_t high_of(const struct prefix *prefix)
+{
+	uint64_t high;
+
+	memcpy(&high, prefix->address, sizeof(high));
+	return high;
+}
+
+/* The sum of two products is the same for all, and stayed so when a seed changed the lowest bits of `high`. */
+static void a_list_made_to_crowd_by_its_sums(void **state)
 {
 	struct prefix_table table = { 0 };
 	uint64_t random = 1;
-	int found = 0;
 
-	for (uint64_t i = 0; found < 40; i++) {
-		struct prefix prefix = random_prefix(&random, 6, 64);
-		uint64_t high;
+	for (int i = 0; i < CROWD; i++) {
+		struct prefix prefix = host6(i, 0);
+		uint64_t low = (random - high_of(&prefix) * HIGH_FACTOR) * inverse(LOW_FACTOR);
 
-		memcpy(&high, prefix.address, sizeof(high));
-		/* 40 prefixes have at most 4 * 40 + 64 homes: with these bits alike, all have the same one. */
-		if (prefixes6_hash(high, 0, 0) >> 48)
-			continue;
-		prefix_table_add(&table, prefix, 0);
-		found++;
+		prefix_table_add(&table, host6(i, low), 0);
 	}
 	prefix_table_settle(&table);
+	assert_int_equal(table.count, CROWD);
+	agree(&table, 6, 1000, &random);
+	prefix_table_free(&table);
+}
+
+/* The `low` that hashes to 64 bits with that `high` under that seed. */
+static uint64_t low_for(uint64_t hash, uint64_t high, uint64_t seed)
+{
+	uint64_t mixed = (high ^ seed) * HIGH_FACTOR;
+	uint64_t sum = hash * inverse(LAST_FACTOR);
+
+	return (sum ^ sum >> 32) * inverse(LOW_FACTOR) - (mixed ^ mixed >> 32);
+}
+
+/* Prefixes with one hash under the seed 7, and behind them one that makes 7 the first seed of that list. */
+static void a_list_that_crowds_gets_another_seed(void **state)
+{
+	const uint64_t seed = 7, hash = 0x123456789abcdef;
+	struct prefix_table table = { 0 };
+	uint64_t fold = 0, random = 1;
+	struct prefix last = host6(0xff, 0);
+	struct image image;
+
+	for (int i = 0; i < CROWD; i++) {
+		struct prefix prefix = host6(i, 0);
+		uint64_t low = low_for(hash, high_of(&prefix), seed);
+
+		assert_true(prefixes6_hash(high_of(&prefix), low, seed) == hash);
+		prefix_table_add(&table, host6(i, low), 0);
+		fold = mix64(mix64(fold + high_of(&prefix)) + low);
+	}
+	build(&table, 6, &image);
+	assert_true(((const struct prefixes6_length *)image.words)->seed == mix64(fold));
+	image_free(&image);
+	prefix_table_add(&table, host6(0xff, unmix64(unmix64(seed)) - mix64(fold + high_of(&last))), 0);
+	prefix_table_settle(&table);
+	assert_int_equal(table.count, CROWD + 1);
+	build(&table, 6, &image);
+	assert_true(((const struct prefixes6_length *)image.words)->seed == mix64(unmix64(seed) + LAST_FACTOR));
+	image_free(&image);
 	agree(&table, 6, 1000, &random);
 	prefix_table_free(&table);
 }
@@ -318,6 +400,7 @@ int main(void)
 		cmocka_unit_test(every_address_of_a_dense_network),
 		cmocka_unit_test(a_million_prefixes),
 		cmocka_unit_test(a_million_prefixes_are_small),
+		cmocka_unit_test(a_list_made_to_crowd_by_its_sums),
 		cmocka_unit_test(a_list_that_crowds_gets_another_seed),
 	};
 
