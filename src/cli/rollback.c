@@ -17,7 +17,10 @@ int cli_rollback(int argc, char **argv)
 	settled_print(&settled);
 	if (err)
 		return cli_failed(&error);
-	change_print(&change);
+	if (change.unchanged)
+		printf("gone back already; `sluice rollback` once more goes further\n");
+	else
+		change_print(&change);
 	change_free(&change);
 	return STATUS_DONE;
 }

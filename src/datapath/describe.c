@@ -28,13 +28,26 @@ static void digest_set(const struct set *set, char *text)
 	digest_finish(digest, text);
 }
 
+/* Absolute, but with its own name: set files are looked for beside a link, not beside what it leads to. */
+static char *absolute(const char *path)
+{
+	CLEANUP_FREE char *folder = xstrdup(path);
+	char *slash = strrchr(folder, '/');
+	const char *name = slash ? path + (slash - folder) + 1 : path;
+	CLEANUP_FREE char *real = NULL;
+
+	if (slash)
+		slash[slash == folder] = '\0';
+	real = realpath(slash ? folder : ".", NULL);
+	return real ? xasprintf("%s/%s", strcmp(real, "/") ? real : "", name) : xstrdup(path);
+}
+
 struct description describe(const struct policy *policy, unsigned generation, int64_t applied)
 {
-	char *path = realpath(policy->path, NULL);
 	struct description description = {
 		.generation = generation,
 		.applied = applied,
-		.path = path ? path : xstrdup(policy->path),
+		.path = absolute(policy->path),
 		.policy = canonical(policy),
 		.interfaces = xcalloc(policy->interface_count, sizeof(*description.interfaces)),
 		.interface_count = policy->interface_count,

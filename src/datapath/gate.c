@@ -132,6 +132,7 @@ static int read_deadline(const struct pins *pins, struct gates *gates, struct er
 
 	if (err)
 		return err;
+	gates->has_deadline = true;
 	gates->deadline = __atomic_load_n(deadline.memory, __ATOMIC_SEQ_CST);
 	gates->judge = time < gates->deadline ? GATE_NEW : GATE_OLD;
 	if (gates->judge == GATE_NEW && gates->deadline != GATE_OPEN)

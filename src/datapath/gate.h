@@ -25,6 +25,7 @@ struct gates {
 	bool exist; /* a change was begun that is not settled */
 	struct gate *gates;
 	size_t count;
+	bool has_deadline;	    /* false: only an empty folder is left */
 	uint64_t deadline;	    /* see sluice/gate.h */
 	enum gate_generation judge; /* now */
 	uint64_t left;		    /* nanoseconds until the deadline; 0: it is over, or none */

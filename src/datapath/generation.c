@@ -228,7 +228,8 @@ static int enact(const struct pins *pins, const struct running *running, struct 
 			/* Should it fail: it runs all the same, and the next change finds it and gives it its name. */
 			tidy_name(pins, description->generation, &ignored);
 	}
-	if (!err)
+	/* What waits has the timeouts of what it may go back to, until it has come to stay. */
+	if (!err && !confirm)
 		sets_follow(pins, description);
 	return err;
 }
@@ -252,7 +253,7 @@ static int change_to(const struct pins *pins, const struct running *running, con
 	for (size_t i = 0; i < count; i++)
 		describe_interface(&change->after, i, &making[i].compiled);
 	if (how->reload)
-		err = reload_check(how->reload, described(running->current), policy, &change->after, error);
+		err = reload_check(how->reload, running, policy, &change->after, error);
 	if (err)
 		return err;
 	if (runs_already(pins, running, &change->after)) {
@@ -400,7 +401,8 @@ int generation_confirm(struct settled *settled, unsigned *number, struct error *
 			*number = waiting_number(&running);
 	} else {
 		err = no_confirmation(settled, &running, error);
-		tidy_failed(&pins, &running);
+		if (!running.attachment_count && !running.generation_count)
+			pins_remove_all(&pins);
 	}
 	running_free(&running);
 	pins_close(&pins);
@@ -449,18 +451,22 @@ static int go_back(const struct pins *pins, const struct running *running, struc
 }
 
 /* What waits to be confirmed goes, and what it left: all, when nothing ran before it. */
-static int take_back(struct pins *pins, const struct running *running, struct error *error)
+static int take_back(struct pins *pins, struct error *error)
 {
+	struct running left;
 	struct error ignored;
 	bool found;
 	int err = settle_for(pins, GATE_OLD, error);
 
 	if (err)
 		return err;
-	if (running->behind[GATE_OLD])
-		tidy_before(pins, &found, &ignored);
-	else
+	tidy_before(pins, &found, &ignored);
+	if (running_read(pins, &left, &ignored))
+		return 0;
+	/* A program may run without a generation that describes it, when somebody removed that. */
+	if (!left.attachment_count && !left.generation_count)
 		pins_remove_all(pins);
+	running_free(&left);
 	return 0;
 }
 
@@ -472,7 +478,21 @@ int generation_rollback(struct settled *settled, struct change *change, struct e
 
 	if (err)
 		return err;
-	err = running.waiting ? take_back(&pins, &running, error) : go_back(&pins, &running, error);
+	if (running.waiting) {
+		err = take_back(&pins, error);
+	} else if (settled->how == SETTLED_NOT_CONFIRMED) {
+		/* Who types this a moment too late wants to be where the data path has gone already, not one further.
+		 */
+		*change = (struct change){ .unchanged = true };
+		change->after = take_description(&running, running.current);
+		if (!running.attachment_count && !running.generation_count)
+			pins_remove_all(&pins);
+		running_free(&running);
+		pins_close(&pins);
+		return 0;
+	} else {
+		err = go_back(&pins, &running, error);
+	}
 	if (!err) {
 		const struct generation *const *waiting = running.waiting ? running.behind : NULL;
 

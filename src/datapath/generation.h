@@ -62,7 +62,8 @@ int generation_apply(const struct policy *policy, const struct application *how,
 int generation_confirm(struct settled *settled, unsigned *number, struct error *error);
 
 /* Goes to the previous generation; the one that ran becomes the previous. -ENOENT when there is none. One that waits to
- * be confirmed is taken back instead and forgotten, also when nothing ran before it. */
+ * be confirmed is taken back instead and forgotten, also when nothing ran before it; one whose time was over already
+ * has gone back by itself, and nothing further changes: `change->unchanged`. */
 int generation_rollback(struct settled *settled, struct change *change, struct error *error);
 
 /* Detaches one interface, or all with `interface` NULL. When nothing is attached any more, nothing stays pinned, and

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "datapath/description.h"
+#include "datapath/running.h"
 #include "policy/policy.h"
 
 struct reload {
@@ -12,9 +13,9 @@ struct reload {
 	size_t count;	   /* 0: all that are kept in files */
 };
 
-/* Whether `running` (NULL: nothing runs) may become `wanted`, which is made of `policy`, by reading these sets anew
- * and no other. Returns 0, or a negative errno with `error` set. */
-int reload_check(const struct reload *reload, const struct description *running, const struct policy *policy,
+/* Whether what runs may become `wanted`, which is made of `policy`, by reading these sets anew and nothing else.
+ * Returns 0, or a negative errno with `error` set. */
+int reload_check(const struct reload *reload, const struct running *running, const struct policy *policy,
 		 const struct description *wanted, struct error *error);
 
 #endif

@@ -171,6 +171,16 @@ static bool is_reload(const struct running *running)
 	return behind[GATE_OLD] && behind[GATE_NEW] && behind[GATE_OLD]->number == behind[GATE_NEW]->number;
 }
 
+/* Nothing ran before what the gates lead to. */
+static bool is_first(const struct running *running)
+{
+	for (size_t i = 0; i < running->gates.count; i++) {
+		if (running->gates.gates[i].generations[GATE_OLD])
+			return false;
+	}
+	return true;
+}
+
 static void find_generations(struct running *running)
 {
 	for (size_t g = 0; g < running->generation_count; g++) {
@@ -193,7 +203,8 @@ static void find_generations(struct running *running)
 			continue;
 		running->previous = generation;
 	}
-	if (running->current && running->current == running->behind[GATE_NEW] && !is_reload(running))
+	if (running->current && running->current == running->behind[GATE_NEW] && !is_reload(running) &&
+	    (running->behind[GATE_OLD] || is_first(running)))
 		running->previous = running->behind[GATE_OLD];
 }
 

@@ -133,9 +133,10 @@ static bool is_named(const char *name, const struct description *description)
 	return false;
 }
 
-void sets_tidy(const struct pins *pins, const struct description *const *kept, size_t count)
+size_t sets_tidy(const struct pins *pins, const struct description *const *kept, size_t count, bool remove)
 {
 	char **names = set_names(pins);
+	size_t unknown = 0;
 
 	for (size_t i = 0; names && names[i]; i++) {
 		char path[PATH_MAX];
@@ -143,8 +144,12 @@ void sets_tidy(const struct pins *pins, const struct description *const *kept, s
 
 		for (size_t k = 0; k < count && !named; k++)
 			named = is_named(names[i], kept[k]);
-		if (!named)
+		if (named)
+			continue;
+		unknown++;
+		if (remove)
 			pins_remove(pins_path(pins, path, "sets/%s", names[i]));
 	}
 	pins_free_names(names);
+	return unknown;
 }

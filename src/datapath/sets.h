@@ -39,7 +39,8 @@ bool sets_match(const struct pins *pins, const struct description *description);
 /* Gives the pinned sets the timeouts of a generation that has come to run. */
 void sets_follow(const struct pins *pins, const struct description *description);
 
-/* Removes the sets that no generation of these names. NULL: there is no such generation. */
-void sets_tidy(const struct pins *pins, const struct description *const *kept, size_t count);
+/* Returns how many pinned sets no generation of these names, and removes them if asked to. NULL: there is no such
+ * generation. */
+size_t sets_tidy(const struct pins *pins, const struct description *const *kept, size_t count, bool remove);
 
 #endif

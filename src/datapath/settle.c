@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "datapath/attach.h"
+#include "datapath/sets.h"
 #include "datapath/tidy.h"
 
 /* Attachments that the change lets go: on interfaces that are still there, and that no placement names. */
@@ -61,15 +62,16 @@ int check_gates(const struct running *running, const struct placement *placement
 	return -EOPNOTSUPP;
 }
 
-/* Everything that the change touches, in the order of `placements`, then what it lets go (which has program -1). */
-static struct placement *touched(const struct running *running, const struct placement *placements, size_t count,
-				 size_t *total)
+/* Everything that the change touches, in the order of `placements`, then what it lets go (which has program -1), into
+ * `all`. Returns 0, or a negative errno with `error` set; what `all` holds is to be closed in either case. */
+static int touched(const struct running *running, const struct placement *placements, size_t count,
+		   struct placement *all, size_t *total, struct error *error)
 {
-	struct placement *all = xcalloc(count + running->attachment_count, sizeof(*all));
+	int err = 0;
 
 	for (*total = 0; *total < count; (*total)++)
 		all[*total] = placements[*total];
-	for (size_t i = 0; i < running->attachment_count; i++) {
+	for (size_t i = 0; i < running->attachment_count && !err; i++) {
 		const struct attachment *attachment = &running->attachments[i];
 
 		if (!is_let_go(attachment, placements, count))
@@ -82,8 +84,12 @@ static struct placement *touched(const struct running *running, const struct pla
 			.old = bpf_prog_get_fd_by_id(attachment->program_id),
 			.created = -1,
 		};
+		/* An empty slot would mean that nothing judged there. */
+		if (all[*total - 1].old < 0)
+			err = error_set(error, errno, "cannot open the program of %s: %s", attachment->interface,
+					strerror(errno));
 	}
-	return all;
+	return err;
 }
 
 /* Puts a gate, in place of its new program, into each of the `total` placements that lead to one; then on all
@@ -115,9 +121,15 @@ int swap_through_gates(const struct pins *pins, const struct running *running, s
 	struct settled settled;
 	struct deadline deadline;
 	struct error ignored;
+	CLEANUP_FREE struct placement *all = xcalloc(count + running->attachment_count, sizeof(*all));
 	size_t total;
-	CLEANUP_FREE struct placement *all = touched(running, placements, count, &total);
-	int err = deadline_make(pins, &deadline, error);
+	int err = touched(running, placements, count, all, &total, error);
+
+	if (err) {
+		swap_close(all + count, total - count);
+		return err;
+	}
+	err = deadline_make(pins, &deadline, error);
 
 	if (!err) {
 		err = put_gates(pins, running, all, total, &deadline, error);
@@ -160,14 +172,12 @@ static const struct description *way_back(const struct running *running)
 	const struct generation *new = running->behind[GATE_NEW];
 	const struct generation *old = running->behind[GATE_OLD];
 
-	if (!old)
-		return NULL;
-	if (old->number != new->number && !description_same(&old->description, &new->description))
+	if (old && old->number != new->number && !description_same(&old->description, &new->description))
 		return &old->description;
 	for (size_t i = running->generation_count; i-- > 0;) {
 		const struct generation *generation = &running->generations[i];
 
-		if (generation->number != old->number && generation->number != new->number)
+		if (generation->number != new->number && (!old || generation->number != old->number))
 			return &generation->description;
 	}
 	return NULL;
@@ -179,6 +189,7 @@ static int keep_new(const struct pins *pins, const struct running *running, stru
 
 	if (!new)
 		return 0;
+	sets_follow(pins, &new->description);
 	tidy_after(pins, &new->description, way_back(running));
 	return new->pending ? tidy_name(pins, new->number, error) : 0;
 }
@@ -210,7 +221,9 @@ static struct settled found(const struct running *running)
 		settled.generation = running->behind[GATE_NEW]->number;
 	if (running->current)
 		settled.runs = running->current->number;
-	if (gates->deadline == GATE_OPEN || (running->current && running->current->pending))
+	if (gates->exist && !gates->has_deadline)
+		settled.how = SETTLED_REMAINS; /* settled, but for the folder */
+	else if (gates->deadline == GATE_OPEN || (running->current && running->current->pending))
 		settled.how = SETTLED_FINISHED;
 	else if (gates->deadline != GATE_CLOSED && gates->judge == GATE_OLD && settled.generation)
 		settled.how = SETTLED_NOT_CONFIRMED;

@@ -107,13 +107,15 @@ static size_t tidy_state(const struct pins *pins, const struct running *running,
 	return count;
 }
 
-static void remove_unknown_sets(const struct pins *pins, const struct running *running)
+static size_t tidy_sets(const struct pins *pins, const struct running *running, enum tidying tidying)
 {
 	CLEANUP_FREE const struct description **kept = xcalloc(running->generation_count, sizeof(*kept));
 
+	if (!running->current)
+		return 0; /* the sets are waiting for an apply that mends what is pinned */
 	for (size_t i = 0; i < running->generation_count; i++)
 		kept[i] = &running->generations[i].description;
-	sets_tidy(pins, kept, running->generation_count);
+	return sets_tidy(pins, kept, running->generation_count, tidying == REMOVE);
 }
 
 bool tidy_finds(const struct pins *pins, const struct running *running)
@@ -123,7 +125,7 @@ bool tidy_finds(const struct pins *pins, const struct running *running)
 	if (running->gates.exist)
 		return false; /* a change that is not over */
 	return tidy_generations(pins, running, LOOK) || tidy_state(pins, running, LOOK) ||
-	       !access(pins_path(pins, path, "generations/" GENERATION_NEW), F_OK) ||
+	       tidy_sets(pins, running, LOOK) || !access(pins_path(pins, path, "generations/" GENERATION_NEW), F_OK) ||
 	       (!running->attachment_count && !access(pins->netns, F_OK));
 }
 
@@ -135,13 +137,12 @@ int tidy_before(const struct pins *pins, bool *found, struct error *error)
 	if (err)
 		return err;
 	*found = tidy_finds(pins, &running);
-	if (running.current)
-		sets_follow(pins, &running.current->description);
 	if (!running.waiting) {
+		if (running.current)
+			sets_follow(pins, &running.current->description);
 		tidy_generations(pins, &running, REMOVE);
 		tidy_state(pins, &running, REMOVE);
-		if (running.current) /* or the sets are waiting for an apply that mends what is pinned */
-			remove_unknown_sets(pins, &running);
+		tidy_sets(pins, &running, REMOVE);
 	}
 	running_free(&running);
 	remove_dead_namespaces(pins);
@@ -190,7 +191,7 @@ void tidy_after(const struct pins *pins, const struct description *current, cons
 			pins_remove(pins_path(pins, path, "state/%s", names[i]));
 	}
 	pins_free_names(names);
-	sets_tidy(pins, (const struct description *const[]){ current, previous }, 2);
+	sets_tidy(pins, (const struct description *const[]){ current, previous }, 2, true);
 }
 
 void tidy_failed(struct pins *pins, const struct running *running)
@@ -203,5 +204,5 @@ void tidy_failed(struct pins *pins, const struct running *running)
 	}
 	pins_remove(pins_path(pins, path, "generations/" GENERATION_NEW));
 	tidy_state(pins, running, REMOVE);
-	remove_unknown_sets(pins, running);
+	tidy_sets(pins, running, REMOVE);
 }

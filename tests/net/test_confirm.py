@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """apply --confirm: what is not confirmed in time goes back by itself, what is confirmed stays and costs nothing, and every
 command in between knows what runs."""
+import glob
 import json
 import os
 import re
+import shutil
 import signal
 import time
 
@@ -137,8 +139,10 @@ def test_next_command_clears_away_what_was_not_confirmed(twins, command):
     if command.startswith("apply"):
         assert result.stdout.startswith("nothing to change: generation 2 runs\n")
         assert twins.judges() == ALL_OLD and twins.generations() == ["1", "2"]
-    elif command == "rollback":  # to the one before the one that came back
-        assert result.stdout.startswith("generation 1, was 2\n") and twins.judges() == ALL_NEW
+    elif command == "rollback":  # who types it now wants what has come back already, not the one before that
+        assert result.stdout == "gone back already; `sluice rollback` once more goes further\n"
+        assert twins.judges() == ALL_OLD and twins.generations() == ["1", "2"]
+        assert twins.box.sluice("rollback").stdout.startswith("generation 1, was 2\n") and twins.judges() == ALL_NEW
     elif command == "down":
         assert twins.programs() == [None, None] and twins.lab.pinned() == []
     else:
@@ -155,9 +159,7 @@ def test_first_policy_of_all_leaves_nothing_when_it_is_not_confirmed(twins):
     assert "current" not in shown and all(i["generation"] == 0 for i in shown["interfaces"])
     assert "eth0  lets everything pass: no generation runs\n" in twins.box.sluice("show").stdout
     assert twins.box.sluice("stats", check=False).stderr == "sluice: nothing of Sluice runs here\n"
-    assert twins.box.sluice("rollback", check=False).stderr == (
-        "sluice: generation 1 was not confirmed in time: nothing runs again\n"
-        "sluice: there is no previous generation to go back to\nnothing is applied\n")
+    assert twins.box.sluice("rollback").stderr == "sluice: generation 1 was not confirmed in time: nothing runs again\n"
     assert twins.programs() == [None, None] and twins.lab.pinned() == []
 
 
@@ -451,3 +453,38 @@ def test_something_else_in_place_of_a_gate_is_refused_with_a_way_out(twins, pin)
     twins.apply(twins.new)
     assert twins.judges() == ALL_NEW and twins.gates() == []
     assert [i["generation"] > 0 for i in twins.box.show()["interfaces"]] == [True, True]
+
+
+def test_what_ran_without_a_description_comes_back_too(twins):
+    """Somebody removed the folder of the generation that runs, as a message advises where it is damaged."""
+    twins.apply(twins.old)
+    before = twins.programs()
+    folder, = glob.glob(f"{twins.lab.pins}/*/generations/1")
+    shutil.rmtree(folder)
+    twins.apply(twins.new, "--confirm", "1h")
+    assert twins.judges() == ALL_NEW
+    twins.box.sluice("rollback")
+    assert twins.programs() == before and twins.judges() == ALL_OLD
+
+
+def test_a_program_that_cannot_be_opened_is_not_replaced_by_nothing(twins):
+    """What a change lets go has to be behind its gate while it waits, or nothing would judge there."""
+    twins.apply(twins.old)
+    before = twins.programs()
+    one = twins.lab.file("one.policy", new_policy("eth0"))
+    log = os.path.join(twins.lab.folder.name, "strace.log")
+
+    def traced(*options):
+        return sh("strace", "-o", log, "-e", "trace=bpf", *options, SLUICE, "-n", twins.box.netns, "apply", one,
+                  "--confirm", "1h", env=twins.lab.environment, check=False)
+
+    assert traced().returncode == 0
+    with open(log) as file:
+        calls = [line for line in file if line.startswith("bpf(")]
+    twins.box.sluice("rollback")
+    opened = [n for n, line in enumerate(calls, 1) if "BPF_PROG_GET_FD_BY_ID" in line]
+    assert len(opened) >= 2
+    for n in opened:
+        result = traced("-e", f"inject=bpf:error=ENOMEM:when={n}")
+        assert result.returncode == 1 and "cannot open the program of" in result.stderr, n
+        assert twins.programs() == before and twins.judges() == ALL_OLD

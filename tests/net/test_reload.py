@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`set reload`: what changed in the files of static sets is judged by at once, and nothing else changes."""
+import os
+
 import pytest
 
 from scene import BLOCKED4, BOX4, policy
+from twins import Twins
 
 LIST = 'set banned file "banned.txt"\nset others file "others.txt"\nset fast dynamic size 10\nset few { 203.0.113.0/24 }\n'
 TEXT = LIST + policy("block { from @banned, @others, @fast, @few }")
@@ -101,3 +104,34 @@ def test_a_file_that_is_wrong_or_gone_changes_nothing(listed):
 def test_where_nothing_runs_nothing_is_reloaded(scene):
     result = reload(scene)
     assert result.returncode == 1 and "nothing of Sluice runs here" in result.stderr
+
+
+def test_an_interface_that_was_let_go_stays_so(lab):
+    twins = Twins(lab)
+    lab.file("banned.txt", "203.0.113.1\n")
+    block = "block { from @banned }"
+    path = lab.file("two.policy", 'set banned file "banned.txt"\n' + policy(block) + policy(block, interface="eth1"))
+    twins.apply(path)
+    twins.box.sluice("down", "eth1")
+    before = twins.programs()
+    lab.file("banned.txt", "203.0.113.2\n")
+    result = twins.box.sluice("set", "reload", check=False)
+    assert result.returncode == 1 and "does not run on all its interfaces" in result.stderr
+    assert twins.programs() == before and before[1] is None
+
+
+def test_files_are_looked_for_where_apply_looked(scene):
+    """A policy behind a symbolic link has its set files beside the link."""
+    scene.lab.file("banned.txt", "203.0.113.1\n")
+    folder = os.path.join(scene.lab.folder.name, "elsewhere")
+    os.mkdir(folder)
+    for name, text in (("linked.policy", 'set banned file "banned.txt"\n' + policy("block { from @banned }")),
+                       ("banned.txt", "192.0.2.0/24\n")):
+        with open(os.path.join(folder, name), "w") as out:
+            out.write(text)
+    link = os.path.join(scene.lab.folder.name, "link.policy")
+    os.symlink(os.path.join(folder, "linked.policy"), link)
+    scene.box.sluice("apply", link)
+    assert scene.box.sluice("set", "reload").stdout == "unchanged\n"
+    scene.lab.file("banned.txt", "203.0.113.1\n203.0.113.2\n")
+    assert scene.box.sluice("set", "reload").stdout == "set banned: 2 prefixes, 1 before\n"
