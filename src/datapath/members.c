@@ -2,16 +2,14 @@
 #include "datapath/members.h"
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 
 #include "base/memory.h"
+#include "datapath/grace.h"
 
 #define BATCH 4096 /* entries in one system call */
 #define SECOND 1000000000ULL
@@ -226,19 +224,22 @@ static void filter_add(__u64 *filter, uint64_t mask, const struct set_key *key)
 }
 
 /* Word by word: each has the bits of all that is in the set, before and after. A change of the mask turns the filter
- * off meanwhile, and waits for the programs that have read the old one: this barrier is the kernel's synchronize_rcu().
- */
-static void publish_filter(struct dynamic_set *set, const __u64 *filter, uint64_t mask)
+ * off meanwhile, and waits for the programs that have read the old one. When it cannot wait, the filter stays off. */
+static int publish_filter(struct dynamic_set *set, const __u64 *filter, uint64_t mask, struct error *error)
 {
 	struct set_head *head = set->shared;
+	int err = 0;
 
 	if (head->filter_mask != mask) {
 		__atomic_store_n(&head->filter_mask, 0, __ATOMIC_SEQ_CST);
-		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+		err = grace_wait(error);
 	}
+	if (err)
+		return err;
 	for (uint64_t i = 0; i <= mask; i++)
 		__atomic_store_n(&head->filter[i], filter[i], __ATOMIC_RELAXED);
 	__atomic_store_n(&head->filter_mask, mask, __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 struct sweeping {
@@ -302,7 +303,7 @@ static int delete_keys(const struct dynamic_set *set, const struct set_key *keys
 }
 
 /* Takes out what has expired, or all, and forgets the lengths and the bits of the filter that are no longer in use. */
-static int sweep(struct dynamic_set *set, struct sweeping *sweeping)
+static int sweep(struct dynamic_set *set, struct sweeping *sweeping, const char *what, struct error *error)
 {
 	int err;
 
@@ -311,9 +312,11 @@ static int sweep(struct dynamic_set *set, struct sweeping *sweeping)
 	err = walk(set, sort_out, sweeping);
 	if (!err)
 		err = delete_keys(set, sweeping->goes, sweeping->goes_count);
-	if (!err) {
+	if (err) {
+		failed(set, -err, what, error);
+	} else {
 		publish_lengths(set, &sweeping->lengths);
-		publish_filter(set, sweeping->filter, sweeping->mask);
+		err = publish_filter(set, sweeping->filter, sweeping->mask, error);
 	}
 	free(sweeping->filter);
 	free(sweeping->goes);
@@ -323,10 +326,11 @@ static int sweep(struct dynamic_set *set, struct sweeping *sweeping)
 int members_flush(struct dynamic_set *set, size_t *removed, struct error *error)
 {
 	struct sweeping sweeping = { .all = true, .time = now() };
-	int err = sweep(set, &sweeping);
+	int err = sweep(set, &sweeping, "flush", error);
 
-	*removed = sweeping.taken;
-	return err ? failed(set, -err, "flush", error) : 0;
+	if (!err)
+		*removed = sweeping.taken;
+	return err;
 }
 
 static bool is_in(const struct dynamic_set *set, const struct prefix *prefix, uint64_t time)
@@ -341,12 +345,12 @@ static bool is_in(const struct dynamic_set *set, const struct prefix *prefix, ui
 static int make_room(struct dynamic_set *set, const struct set_entries *entries, size_t *found, struct error *error)
 {
 	struct sweeping sweeping = { .wanted = entries, .time = now() };
-	int err = sweep(set, &sweeping);
+	int err = sweep(set, &sweeping, "sweep", error);
 	size_t room = set->size - sweeping.stayed;
 	size_t new = entries->count - sweeping.found;
 
 	if (err)
-		return failed(set, -err, "sweep", error);
+		return err;
 	*found = sweeping.found;
 	if (new <= room)
 		return 0;
@@ -397,10 +401,10 @@ static int add_lengths(struct dynamic_set *set, const struct set_entries *entrie
 
 	if (excess) {
 		struct sweeping sweeping = { .time = now() };
-		int err = sweep(set, &sweeping);
+		int err = sweep(set, &sweeping, "sweep", error);
 
 		if (err)
-			return failed(set, -err, "sweep", error);
+			return err;
 		lengths = lengths_of(set);
 		excess = join_lengths(&lengths, entries);
 	}

@@ -342,6 +342,25 @@ def test_failure_after_a_change_of_size_takes_it_back(quiet):
     assert blocked(quiet, "10.0.0.1") and blocked(quiet, "10.0.0.2")
 
 
+def test_filter_that_cannot_wait_for_packets_in_flight_stays_off(quiet):
+    """The first entry gives the set its filter. Without the wait the change fails, and what is added next is blocked."""
+    waiting = ["-e", "trace=bpf,membarrier"]
+    quiet.box.apply(BANNED)
+    _, calls = traced(quiet, *waiting, arguments=["set", "add", "banned", "10.0.0.1"])
+    assert not any("membarrier" in call for call in calls)  # refused where CPUs run without ticks
+    ordinal = 1 + next(i for i, call in enumerate(calls) if "BPF_MAP_UPDATE_ELEM" in call)
+    quiet.box.sluice("down")
+    quiet.box.apply(BANNED)
+    result, calls = traced(quiet, *waiting, "-e", f"inject=bpf:error=ENOMEM:when={ordinal}",
+                       arguments=["set", "add", "banned", "10.0.0.1"])
+    assert calls[ordinal - 1].endswith("(INJECTED)")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "sluice: cannot wait for the packets in flight: Cannot allocate memory\n"
+    assert listed(quiet) == {} and not blocked(quiet, "10.0.0.1")
+    change(quiet, "add", "banned", "10.0.0.2")
+    assert blocked(quiet, "10.0.0.2") and not blocked(quiet, "10.0.0.1")
+
+
 @pytest.mark.parametrize("finish", [["set", "add", "banned", "192.0.2.1"], ["apply"]])
 def test_change_of_size_that_was_cut_off_is_finished(quiet, finish):
     """Killed when the running program looks into the new map already, but the pin is still the old one."""
