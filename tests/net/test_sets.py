@@ -342,6 +342,33 @@ def test_failure_after_a_change_of_size_takes_it_back(quiet):
     assert blocked(quiet, "10.0.0.1") and blocked(quiet, "10.0.0.2")
 
 
+def test_no_program_is_left_with_the_old_map_whatever_call_fails(quiet):
+    """What is added after a change of size that failed is blocked, and after a rollback too."""
+    larger = quiet.lab.file("larger.policy", with_sets("banned dynamic size 2000 timeout 1h",
+                                                       block="block { from @banned; from ::9 }"))
+    quiet.box.apply(BANNED)
+    quiet.box.apply(with_sets("banned dynamic size 1000 timeout 1h", block="block { from @banned; to @banned }"))
+    _, calls = traced(quiet, "-e", "trace=bpf", arguments=["apply", larger])
+    first = next(i for i, call in enumerate(calls) if "BPF_MAP_CREATE" in call and "max_entries=2000," in call)
+    last = next(i for i, call in enumerate(calls) if "BPF_LINK_UPDATE" in call)
+    assert last - first > 20
+    quiet.box.sluice("down")
+    quiet.box.apply(BANNED)
+    quiet.box.apply(with_sets("banned dynamic size 1000 timeout 1h", block="block { from @banned; to @banned }"))
+    for n, ordinal in enumerate(range(first + 1, last + 2)):
+        result, again = traced(quiet, "-e", "trace=bpf", "-e", f"inject=bpf:error=ENOMEM:when={ordinal}",
+                               arguments=["apply", larger])
+        call = again[ordinal - 1]
+        assert call.endswith("(INJECTED)") and result.returncode == 1, call
+        assert sets(quiet)["banned"]["size"] == 1000, call
+        change(quiet, "add", "banned", f"10.0.{n}.1")
+        assert blocked(quiet, f"10.0.{n}.1"), call
+        quiet.box.sluice("rollback")
+        assert blocked(quiet, f"10.0.{n}.1"), call
+        change(quiet, "add", "banned", f"10.0.{n}.2")
+        assert blocked(quiet, f"10.0.{n}.2"), call
+
+
 def test_filter_that_cannot_wait_for_packets_in_flight_stays_off(quiet):
     """The first entry gives the set its filter. Without the wait the change fails, and what is added next is blocked."""
     waiting = ["-e", "trace=bpf,membarrier"]
