@@ -369,6 +369,42 @@ def test_no_program_is_left_with_the_old_map_whatever_call_fails(quiet):
         assert blocked(quiet, f"10.0.{n}.2"), call
 
 
+def seed(scene, name):
+    """Of the hash of a set's filter: bytes 32 to 39 of its head."""
+    shown = json.loads(sh("bpftool", "-j", "map", "lookup", "pinned", pin(scene, f"sets/{name}/head"), "key", "0", "0",
+                          "0", "0").stdout)
+    return [int(byte, 16) for byte in shown["value"][32:40]]
+
+
+def test_each_set_has_a_seed_of_its_own_for_good(quiet):
+    """Nobody can work out addresses that pass the filter of someone else's set."""
+    two = "banned dynamic size 1000", "other dynamic size 1000"
+    quiet.box.apply(with_sets(*two, block="block { from @banned, @other }"))
+    seeds = seed(quiet, "banned"), seed(quiet, "other")
+    assert seeds[0] != seeds[1] and [0] * 8 not in seeds
+    change(quiet, "add", "banned", "10.0.0.1", "2001:db8::1")
+    quiet.box.apply(with_sets(two[0] + "00", two[1], block="block { from @banned, @other }"))
+    assert (seed(quiet, "banned"), seed(quiet, "other")) == seeds
+    change(quiet, "add", "banned", "10.0.0.2")
+    assert all(blocked(quiet, address) for address in ("10.0.0.1", "10.0.0.2", "2001:db8::1"))
+    change(quiet, "flush", "banned")
+    assert seed(quiet, "banned") == seeds[0]
+
+
+@pytest.mark.parametrize("action", ["add", "del"])
+def test_look_up_that_fails_is_not_taken_for_an_answer(quiet, action):
+    quiet.box.apply(BANNED)
+    change(quiet, "add", "banned", "10.0.0.1")
+    _, calls = traced(quiet, "-e", "trace=bpf", arguments=["set", action, "banned", "10.0.0.1"])
+    ordinal = 1 + next(i for i, call in enumerate(calls) if "BPF_MAP_LOOKUP_ELEM" in call)
+    change(quiet, "add", "banned", "10.0.0.1")
+    result, _ = traced(quiet, "-e", "trace=bpf", "-e", f"inject=bpf:error=ENOMEM:when={ordinal}",
+                       arguments=["set", action, "banned", "10.0.0.1"])
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "sluice: cannot read set banned: Cannot allocate memory\n"
+    assert list(listed(quiet)) == ["10.0.0.1"]
+
+
 def test_filter_that_cannot_wait_for_packets_in_flight_stays_off(quiet):
     """The first entry gives the set its filter. Without the wait the change fails, and what is added next is blocked."""
     waiting = ["-e", "trace=bpf,membarrier"]
@@ -476,7 +512,7 @@ STRANGE = {
     "entries of another size": ("entries", ["type", "hash", "key", 20, "value", 8, "entries", 10]),
     "entries of another kind": ("entries", ["type", "lru_hash", "key", 24, "value", 8, "entries", 10]),
     "head of another size": ("head", ["type", "array", "key", 4, "value", 8, "entries", 1, "flags", 0x400]),
-    "head that cannot be mapped": ("head", ["type", "array", "key", 4, "value", 32 + (1 << 21), "entries", 1]),
+    "head that cannot be mapped": ("head", ["type", "array", "key", 4, "value", 40 + (1 << 21), "entries", 1]),
 }
 
 
