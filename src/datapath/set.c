@@ -317,7 +317,7 @@ int set_make_private(uint32_t size, struct dynamic_set *set, struct error *error
 	return err;
 }
 
-/* The entries last: a set without them is not there yet, and is made again. */
+/* The entries last: a set without them is not there yet, and is made again. So is one without its head. */
 static int make_pinned(const struct pins *pins, struct dynamic_set *set, uint32_t size, struct error *error)
 {
 	char path[PATH_MAX];
@@ -325,6 +325,7 @@ static int make_pinned(const struct pins *pins, struct dynamic_set *set, uint32_
 
 	if (err)
 		return err;
+	pins_remove(set_path(pins, set->name, entries_layout.pin, path));
 	pins_remove(set_path(pins, set->name, head_layout.pin, path));
 	if (bpf_obj_pin(set->head, path))
 		return error_set(error, errno, "cannot pin %s: %s", path, strerror(errno));

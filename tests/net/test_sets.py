@@ -124,6 +124,8 @@ ERRORS = {
     "no time": (["add", "banned", "::1", "timeout", "0"], "0 is no time at all", ""),
     "missing": (["del", "banned", "192.0.2.7", "192.0.2.9"], "192.0.2.9 is not in set banned; nothing was taken out",
                 "an entry is taken out as it was put in"),
+    "time of what goes": (["del", "banned", "192.0.2.7", "timeout", "10m"],
+                          "192.0.2.7 is to be taken out, and has a timeout", "write the prefix alone"),
 }
 
 
@@ -174,6 +176,10 @@ def test_bulk_is_read_whole_before_anything_is_done(quiet):
     assert "10.0.0.1" not in listed(quiet)
     assert change(quiet, "del", "banned", "-", input="192.0.2.1\n10.0.0.1\n192.0.2.2\n").stdout == \
         "set banned: 2 deleted, 1 were not in it\n"
+    assert refused(quiet, "del", "banned", "-", input="2001:db8::/64 timeout 5m\n").startswith(
+        "sluice: 2001:db8::/64 is to be taken out, and has a timeout\n")
+    assert refused(quiet, "del", "banned", "-", "timeout", "5m", input="2001:db8::/64\n")
+    assert "2001:db8::/64" in listed(quiet)
     assert change(quiet, "add", "banned", "-", input="").stdout == "set banned: 0 added, 0 renewed\n"
 
 
@@ -506,6 +512,20 @@ def test_flush_under_traffic(quiet):
     assert wait_until(lambda: quiet.count(before).get("default", (0,))[0] > 1000)
     assert "block-source" not in quiet.count(before)
     flood.stop()
+
+
+@pytest.mark.parametrize("lost", ["entries", "head", ""])
+def test_set_whose_pins_are_gone_is_made_again_by_an_apply(quiet, lost):
+    quiet.box.apply(BANNED)
+    path = quiet.box.show()["current"]["path"]
+    folder = os.path.dirname(pin(quiet, "sets/banned/entries"))
+    sh("rm", "-r", os.path.join(folder, lost))
+    for arguments in (["add", "banned", "::1"], ["del", "banned", "::1"], ["list", "banned"], ["flush", "banned"]):
+        assert refused(quiet, *arguments) == ("sluice: set banned is in the policy, but its maps are gone\n"
+                                              f"apply again: sluice apply {path}\n")
+    quiet.box.sluice("apply", path)
+    change(quiet, "add", "banned", "::1")
+    assert blocked(quiet, "::1")
 
 
 STRANGE = {
