@@ -43,7 +43,7 @@ struct {
 static __always_inline int filter_has(const struct set_head *head, const struct set_key *key)
 {
 	__u64 mask = *(volatile __u64 *)&head->filter_mask;
-	__u64 hash = set_hash(key);
+	__u64 hash = set_hash(key, head->seed);
 	__u64 bits = set_filter_bits(hash);
 
 	return !mask || (head->filter[set_filter_word(hash, mask)] & bits) == bits;

@@ -54,17 +54,23 @@ struct set_head {
 	__u64 timeout; /* seconds that an entry stays unless it is added with another time; 0: for ever */
 	/* A Bloom filter: an entry has some bits of one word, and where one of them is 0 it is not in the set. */
 	__u64 filter_mask; /* words in use, less one; 0: there is no filter */
+	__u64 seed;	   /* of set_hash: random, and the same as long as the set is there */
 	__u64 filter[SET_FILTER_WORDS];
 };
 
-_Static_assert(sizeof(struct set_head) == 32 + 8 * SET_FILTER_WORDS, "shared layout");
+_Static_assert(sizeof(struct set_head) == 40 + 8 * SET_FILTER_WORDS, "shared layout");
 
-/* The constants are those of MurmurHash3's finalizer. */
-static inline __u64 set_hash(const struct set_key *key)
+/* The finalizer of MurmurHash3, once for each half of an address. The seed comes before the first: who does not know it
+ * cannot tell which addresses share their bits with an entry, nor choose a second half that undoes the first. */
+static inline __u64 set_hash(const struct set_key *key, __u64 seed)
 {
-	__u64 hash = key->address[0] ^ key->address[1] * 0xc4ceb9fe1a85ec53ULL ^ (__u64)key->length << 56 ^
-		     (__u64)key->version << 48;
+	__u64 hash = key->address[0] ^ seed;
 
+	hash ^= hash >> 33;
+	hash *= 0xff51afd7ed558ccdULL;
+	hash ^= hash >> 33;
+	hash += (key->address[1] ^ (seed << 32 | seed >> 32)) * 0xc4ceb9fe1a85ec53ULL;
+	hash ^= (__u64)key->length << 56 ^ (__u64)key->version << 48;
 	hash ^= hash >> 33;
 	hash *= 0xff51afd7ed558ccdULL;
 	return hash ^ hash >> 33;

@@ -22,6 +22,22 @@ struct request {
 	bool bulk; /* from standard input */
 };
 
+/* What is taken out has no time to stay. */
+static int refuse_timeouts(const struct set_entries *entries, struct error *error)
+{
+	for (size_t i = 0; i < entries->count; i++) {
+		char text[PREFIX_TEXT_MAX];
+
+		if (entries->items[i].timeout == TIMEOUT_OF_SET)
+			continue;
+		error_set(error, EINVAL, "%s is to be taken out, and has a timeout",
+			  prefix_print(&entries->items[i].prefix, text));
+		error_hint(error, "write the prefix alone");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int read_input(uint64_t timeout, struct set_entries *entries, struct error *error)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -86,12 +102,21 @@ static int refuse_unknown(const struct description *description, const char *nam
 	return -ENOENT;
 }
 
+static int refuse_lost(const struct description *description, const char *name, struct error *error)
+{
+	error_set(error, ENOENT, "set %s is in the policy, but its maps are gone", name);
+	error_hint(error, "apply again: sluice apply %s", description->path);
+	return -ENOENT;
+}
+
 /* Why there is no dynamic set of that name, from what the running policy says. */
 static int refuse(const struct description *description, const char *name, struct error *error)
 {
 	for (size_t i = 0; i < description->set_count; i++) {
-		if (!strcmp(description->sets[i].name, name) && !description->sets[i].size)
-			return refuse_static(&description->sets[i], error);
+		const struct described_set *set = &description->sets[i];
+
+		if (!strcmp(set->name, name))
+			return set->size ? refuse_lost(description, name, error) : refuse_static(set, error);
 	}
 	return refuse_unknown(description, name, error);
 }
@@ -153,6 +178,8 @@ static int del(int argc, char **argv, bool lines, struct error *error)
 	struct dynamic_set set;
 	int err = parse_request(argc, argv, &request, error);
 
+	if (!err)
+		err = refuse_timeouts(&request.entries, error);
 	if (!err)
 		err = open_set(request.name, WRITE, &set, error);
 	if (!err) {

@@ -60,10 +60,6 @@ uint64_t deadline_in(uint64_t seconds);
 int gate_make(const struct pins *pins, const char *interface, const struct deadline *deadline,
 	      const int programs[GATE_GENERATIONS], struct error *error);
 
-/* Returns when every packet that was being judged as this was called has been: programs replaced before it run no more.
- * Returns 0, or a negative errno with `error` set. */
-int gates_wait(struct error *error);
-
 /* Unpins them all. They must not stand on any interface by then, nor run: a gate without pins lets everything pass. */
 int gates_remove(const struct pins *pins, struct error *error);
 

@@ -2,16 +2,14 @@
 #include "datapath/members.h"
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 
 #include "base/memory.h"
+#include "datapath/grace.h"
 
 #define BATCH 4096 /* entries in one system call */
 #define SECOND 1000000000ULL
@@ -147,9 +145,9 @@ static int count_live(const struct set_key *keys, const struct set_value *values
 	return 0;
 }
 
-static int count_members(const struct dynamic_set *set, size_t *count, struct error *error)
+static int count_members(const struct dynamic_set *set, uint64_t time, size_t *count, struct error *error)
 {
-	struct counting counting = { .time = now() };
+	struct counting counting = { .time = time };
 	int err = walk(set, count_live, &counting);
 
 	*count = counting.live;
@@ -164,7 +162,7 @@ int members_usage(const struct pins *pins, const char *name, struct set_usage *u
 
 	if (err)
 		return err;
-	err = count_members(&set, &used, error);
+	err = count_members(&set, now(), &used, error);
 	if (!err)
 		*usage = (struct set_usage){ .size = set.size, .used = used, .timeout = set.shared->timeout };
 	set_close(&set);
@@ -218,33 +216,36 @@ static uint64_t filter_mask(uint32_t size)
 	return words - 1;
 }
 
-static void filter_add(__u64 *filter, uint64_t mask, const struct set_key *key)
+static void filter_add(__u64 *filter, uint64_t mask, uint64_t seed, const struct set_key *key)
 {
-	uint64_t hash = set_hash(key);
+	uint64_t hash = set_hash(key, seed);
 
 	__atomic_fetch_or(&filter[set_filter_word(hash, mask)], set_filter_bits(hash), __ATOMIC_RELAXED);
 }
 
 /* Word by word: each has the bits of all that is in the set, before and after. A change of the mask turns the filter
- * off meanwhile, and waits for the programs that have read the old one: this barrier is the kernel's synchronize_rcu().
- */
-static void publish_filter(struct dynamic_set *set, const __u64 *filter, uint64_t mask)
+ * off meanwhile, and waits for the programs that have read the old one. When it cannot wait, the filter stays off. */
+static int publish_filter(struct dynamic_set *set, const __u64 *filter, uint64_t mask, struct error *error)
 {
 	struct set_head *head = set->shared;
+	int err = 0;
 
 	if (head->filter_mask != mask) {
 		__atomic_store_n(&head->filter_mask, 0, __ATOMIC_SEQ_CST);
-		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+		err = grace_wait(error);
 	}
+	if (err)
+		return err;
 	for (uint64_t i = 0; i <= mask; i++)
 		__atomic_store_n(&head->filter[i], filter[i], __ATOMIC_RELAXED);
 	__atomic_store_n(&head->filter_mask, mask, __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 struct sweeping {
 	struct lengths lengths; /* of what stays */
 	__u64 *filter;		/* of what stays */
-	uint64_t mask;
+	uint64_t mask, seed;
 	struct set_key *goes;
 	size_t goes_count, capacity;
 	bool all;			  /* nothing stays */
@@ -277,7 +278,7 @@ static int sort_out(const struct set_key *keys, const struct set_value *values, 
 			sweeping->stayed++;
 			sweeping->found += has_entry(sweeping->wanted, &prefix);
 			lengths_add(&sweeping->lengths, &prefix);
-			filter_add(sweeping->filter, sweeping->mask, &keys[i]);
+			filter_add(sweeping->filter, sweeping->mask, sweeping->seed, &keys[i]);
 			continue;
 		}
 		sweeping->goes =
@@ -302,18 +303,21 @@ static int delete_keys(const struct dynamic_set *set, const struct set_key *keys
 }
 
 /* Takes out what has expired, or all, and forgets the lengths and the bits of the filter that are no longer in use. */
-static int sweep(struct dynamic_set *set, struct sweeping *sweeping)
+static int sweep(struct dynamic_set *set, struct sweeping *sweeping, const char *what, struct error *error)
 {
 	int err;
 
 	sweeping->mask = filter_mask(set->size);
+	sweeping->seed = set->shared->seed;
 	sweeping->filter = xcalloc(sweeping->mask + 1, sizeof(*sweeping->filter));
 	err = walk(set, sort_out, sweeping);
 	if (!err)
 		err = delete_keys(set, sweeping->goes, sweeping->goes_count);
-	if (!err) {
+	if (err) {
+		failed(set, -err, what, error);
+	} else {
 		publish_lengths(set, &sweeping->lengths);
-		publish_filter(set, sweeping->filter, sweeping->mask);
+		err = publish_filter(set, sweeping->filter, sweeping->mask, error);
 	}
 	free(sweeping->filter);
 	free(sweeping->goes);
@@ -323,30 +327,44 @@ static int sweep(struct dynamic_set *set, struct sweeping *sweeping)
 int members_flush(struct dynamic_set *set, size_t *removed, struct error *error)
 {
 	struct sweeping sweeping = { .all = true, .time = now() };
-	int err = sweep(set, &sweeping);
+	int err = sweep(set, &sweeping, "flush", error);
 
-	*removed = sweeping.taken;
-	return err ? failed(set, -err, "flush", error) : 0;
+	if (!err)
+		*removed = sweeping.taken;
+	return err;
 }
 
-static bool is_in(const struct dynamic_set *set, const struct prefix *prefix, uint64_t time)
+/* 1 or 0, or a negative errno. */
+static int is_in(const struct dynamic_set *set, const struct prefix *prefix, uint64_t time)
 {
 	struct set_key key = key_of(prefix);
 	struct set_value value;
 
-	return !bpf_map_lookup_elem(set->entries, &key, &value) && !is_expired(&value, time);
+	if (bpf_map_lookup_elem(set->entries, &key, &value))
+		return errno == ENOENT ? 0 : -errno;
+	return !is_expired(&value, time);
+}
+
+static int find_one(const struct dynamic_set *set, const struct prefix *prefix, size_t *found, struct error *error)
+{
+	int there = is_in(set, prefix, now());
+
+	if (there < 0)
+		return failed(set, -there, "read", error);
+	*found = there;
+	return 0;
 }
 
 /* Sweeps, and makes sure that all entries fit. `*found` are those that are in the set already. */
 static int make_room(struct dynamic_set *set, const struct set_entries *entries, size_t *found, struct error *error)
 {
 	struct sweeping sweeping = { .wanted = entries, .time = now() };
-	int err = sweep(set, &sweeping);
+	int err = sweep(set, &sweeping, "sweep", error);
 	size_t room = set->size - sweeping.stayed;
 	size_t new = entries->count - sweeping.found;
 
 	if (err)
-		return failed(set, -err, "sweep", error);
+		return err;
 	*found = sweeping.found;
 	if (new <= room)
 		return 0;
@@ -397,10 +415,10 @@ static int add_lengths(struct dynamic_set *set, const struct set_entries *entrie
 
 	if (excess) {
 		struct sweeping sweeping = { .time = now() };
-		int err = sweep(set, &sweeping);
+		int err = sweep(set, &sweeping, "sweep", error);
 
 		if (err)
-			return failed(set, -err, "sweep", error);
+			return err;
 		lengths = lengths_of(set);
 		excess = join_lengths(&lengths, entries);
 	}
@@ -433,7 +451,7 @@ static int put(const struct dynamic_set *set, const struct set_entries *entries)
 			keys[i] = key_of(&entries->items[done + i].prefix);
 			values[i] = value_of(set, &entries->items[done + i], time);
 			if (mask)
-				filter_add(set->shared->filter, mask, &keys[i]);
+				filter_add(set->shared->filter, mask, set->shared->seed, &keys[i]);
 		}
 		if (bpf_map_update_batch(set->entries, keys, values, &count, NULL))
 			return -errno;
@@ -451,7 +469,7 @@ int members_add(struct dynamic_set *set, const struct set_entries *entries, size
 	/* A single one is in or not: whether there is room need not be known before. A set that is new or has another
 	 * size gets its filter first. */
 	if (entries->count == 1 && set->shared->filter_mask == filter_mask(set->size))
-		found = is_in(set, &entries->items[0].prefix, now());
+		err = find_one(set, &entries->items[0].prefix, &found, error);
 	else
 		err = make_room(set, entries, &found, error);
 	if (!err)
@@ -465,9 +483,11 @@ int members_add(struct dynamic_set *set, const struct set_entries *entries, size
 			return err;
 		err = put(set, entries);
 	}
+	if (err)
+		return failed(set, -err, "add to", error);
 	*added = entries->count - found;
 	*renewed = found;
-	return err ? failed(set, -err, "add to", error) : 0;
+	return 0;
 }
 
 static int not_there(const struct dynamic_set *set, const struct prefix *prefix, struct error *error)
@@ -489,8 +509,11 @@ int members_remove(struct dynamic_set *set, const struct set_entries *entries, s
 
 	for (size_t i = 0; i < entries->count; i++) {
 		const struct prefix *prefix = &entries->items[i].prefix;
+		int there = is_in(set, prefix, time);
 
-		if (is_in(set, prefix, time))
+		if (there < 0)
+			return failed(set, -there, "read", error);
+		if (there)
 			keys[count++] = key_of(prefix);
 		else if (!missing)
 			return not_there(set, prefix, error);
@@ -531,7 +554,7 @@ int members_copy(const struct dynamic_set *set, int map, uint32_t size, struct e
 {
 	struct copying copying = { .set = set, .map = map, .time = now() };
 	size_t live = 0;
-	int err = count_members(set, &live, error);
+	int err = count_members(set, copying.time, &live, error);
 
 	if (err)
 		return err;

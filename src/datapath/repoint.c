@@ -29,24 +29,43 @@ static int repoint_array(int array, uint32_t from, int to)
 	for (uint32_t i = 0; i < DYNAMIC_COUNT; i++) {
 		uint32_t id = 0;
 
-		if (!bpf_map_lookup_elem(array, &i, &id) && id == from && bpf_map_update_elem(array, &i, &to, BPF_ANY))
+		if (bpf_map_lookup_elem(array, &i, &id)) {
+			if (errno != ENOENT)
+				return -errno;
+		} else if (id == from && bpf_map_update_elem(array, &i, &to, BPF_ANY)) {
 			return -errno;
+		}
 	}
 	return 0;
 }
 
-static bool is_array_of_entries(int map)
+/* 1 or 0, or a negative errno. */
+static int is_array_of_entries(int map)
 {
 	struct bpf_map_info info = {};
 	uint32_t size = sizeof(info);
 
-	return !bpf_obj_get_info_by_fd(map, &info, &size) && info.type == BPF_MAP_TYPE_ARRAY_OF_MAPS &&
-	       info.max_entries == DYNAMIC_COUNT && !strcmp(info.name, "dynamic_entries");
+	if (bpf_obj_get_info_by_fd(map, &info, &size))
+		return -errno;
+	return info.type == BPF_MAP_TYPE_ARRAY_OF_MAPS && info.max_entries == DYNAMIC_COUNT &&
+	       !strcmp(info.name, "dynamic_entries");
+}
+
+/* The map is there as long as its program is. */
+static int repoint_map(uint32_t id, uint32_t from, int to)
+{
+	CLEANUP_FD int map = bpf_map_get_fd_by_id(id);
+	int is_ours;
+
+	if (map < 0)
+		return -errno;
+	is_ours = is_array_of_entries(map);
+	return is_ours > 0 ? repoint_array(map, from, to) : is_ours;
 }
 
 static int repoint_program(const char *path, uint32_t from, int to)
 {
-	struct error ignored; /* not a program: running_read tells */
+	struct error ignored; /* not a program, or not there any more: running_read tells */
 	CLEANUP_FD int program = pin_open(path, PIN_PROGRAM, &ignored);
 	uint32_t ids[MAPS_MAX];
 	struct bpf_prog_info info = { .nr_map_ids = MAPS_MAX, .map_ids = (uintptr_t)ids };
@@ -54,15 +73,13 @@ static int repoint_program(const char *path, uint32_t from, int to)
 	int err = 0;
 
 	if (program < 0)
-		return 0;
+		return program == -ENOENT || program == -EPROTO ? 0 : program;
 	if (bpf_obj_get_info_by_fd(program, &info, &size))
 		return -errno;
-	for (uint32_t i = 0; i < info.nr_map_ids && i < MAPS_MAX && !err; i++) {
-		CLEANUP_FD int map = bpf_map_get_fd_by_id(ids[i]);
-
-		if (map >= 0 && is_array_of_entries(map))
-			err = repoint_array(map, from, to);
-	}
+	if (info.nr_map_ids > MAPS_MAX)
+		return -E2BIG;
+	for (uint32_t i = 0; i < info.nr_map_ids && !err; i++)
+		err = repoint_map(ids[i], from, to);
 	return err;
 }
 
@@ -70,7 +87,7 @@ static int repoint_generation(const struct pins *pins, const char *generation, u
 {
 	char path[PATH_MAX];
 	char **names = pins_names(pins_path(pins, path, "generations/%s/interfaces", generation));
-	int err = 0;
+	int err = names ? 0 : -errno;
 
 	for (size_t i = 0; names && names[i]; i++) {
 		int failed;
@@ -93,6 +110,7 @@ int repoint(const struct pins *pins, int from, int to)
 	if (err)
 		return err;
 	names = pins_names(pins_path(pins, path, "generations"));
+	err = names ? 0 : -errno;
 	for (size_t i = 0; names && names[i]; i++) {
 		int failed = repoint_generation(pins, names[i], id, to);
 

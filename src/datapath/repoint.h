@@ -6,7 +6,7 @@
 #include "datapath/pins.h"
 
 /* `from` and `to` are descriptors of maps of entries. A program that does not use `from` is left alone. Returns 0, or
- * the first failure's negative errno after trying them all. */
+ * the first failure's negative errno after trying them all: then some program may still use `from`. */
 int repoint(const struct pins *pins, int from, int to);
 
 #endif

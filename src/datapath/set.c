@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -285,12 +286,21 @@ static int make_map(const struct layout *layout, const char *map_name, const cha
 
 static int make_maps(struct dynamic_set *set, uint32_t size, struct error *error)
 {
+	int err;
+
 	set->size = size;
 	set->head = make_map(&head_layout, "set_head", set->name, 1, error);
 	if (set->head < 0)
 		return set->head;
 	set->entries = make_map(&entries_layout, "set_entries", set->name, size, error);
-	return set->entries < 0 ? set->entries : map_head(set, error);
+	if (set->entries < 0)
+		return set->entries;
+	err = map_head(set, error);
+	if (err)
+		return err;
+	if (getrandom(&set->shared->seed, sizeof(set->shared->seed), 0) != sizeof(set->shared->seed))
+		return error_set(error, errno, "cannot draw the seed of set %s: %s", set->name, strerror(errno));
+	return 0;
 }
 
 int set_make_private(uint32_t size, struct dynamic_set *set, struct error *error)
@@ -307,7 +317,7 @@ int set_make_private(uint32_t size, struct dynamic_set *set, struct error *error
 	return err;
 }
 
-/* The entries last: a set without them is not there yet, and is made again. */
+/* The entries last: a set without them is not there yet, and is made again. So is one without its head. */
 static int make_pinned(const struct pins *pins, struct dynamic_set *set, uint32_t size, struct error *error)
 {
 	char path[PATH_MAX];
@@ -315,6 +325,7 @@ static int make_pinned(const struct pins *pins, struct dynamic_set *set, uint32_
 
 	if (err)
 		return err;
+	pins_remove(set_path(pins, set->name, entries_layout.pin, path));
 	pins_remove(set_path(pins, set->name, head_layout.pin, path));
 	if (bpf_obj_pin(set->head, path))
 		return error_set(error, errno, "cannot pin %s: %s", path, strerror(errno));

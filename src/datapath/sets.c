@@ -67,8 +67,6 @@ int sets_resize(const struct pins *pins, struct sets *sets, struct error *error)
 		if (!err)
 			err = set_resize(pins, set, size, &sets->old[i], error);
 	}
-	if (err)
-		sets_undo(pins, sets);
 	return err;
 }
 

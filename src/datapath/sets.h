@@ -25,8 +25,8 @@ struct sets {
 int sets_open(const struct pins *pins, const struct policy *policy, struct sets *sets, struct error *error);
 void sets_close(struct sets *sets);
 
-/* Gives the sets the sizes of the policy. When a later step of the change fails, sets_undo takes it back; until then
- * the sets are locked. Returns 0, or a negative errno with `error` set and all sets as they were. */
+/* Gives the sets the sizes of the policy. When it or a later step of the change fails, sets_undo takes it back; until
+ * sets_close they are locked. Returns 0, or a negative errno with `error` set and some of the sets changed. */
 int sets_resize(const struct pins *pins, struct sets *sets, struct error *error);
 void sets_undo(const struct pins *pins, struct sets *sets);
 

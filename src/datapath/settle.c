@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "datapath/attach.h"
+#include "datapath/grace.h"
 #include "datapath/sets.h"
 #include "datapath/tidy.h"
 
@@ -112,7 +113,7 @@ static int put_gates(const struct pins *pins, const struct running *running, str
 		cleanup_close(&all[i].program);
 	/* A packet may still be with the program that was there before: it must not be judged by the old generation
 	 * when the new one has judged another. */
-	return err ? err : gates_wait(error);
+	return err ? err : grace_wait(error);
 }
 
 int swap_through_gates(const struct pins *pins, const struct running *running, struct placement *placements,
@@ -205,7 +206,7 @@ static int replace_gates(const struct pins *pins, const struct running *running,
 	}
 	/* A packet may still be in a gate, and finds nothing behind it once it is unpinned. */
 	if (!err)
-		err = gates_wait(error);
+		err = grace_wait(error);
 	if (!err && winner == GATE_NEW)
 		err = keep_new(pins, running, error);
 	return err ? err : gates_remove(pins, error);

@@ -124,6 +124,8 @@ ERRORS = {
     "no time": (["add", "banned", "::1", "timeout", "0"], "0 is no time at all", ""),
     "missing": (["del", "banned", "192.0.2.7", "192.0.2.9"], "192.0.2.9 is not in set banned; nothing was taken out",
                 "an entry is taken out as it was put in"),
+    "time of what goes": (["del", "banned", "192.0.2.7", "timeout", "10m"],
+                          "192.0.2.7 is to be taken out, and has a timeout", "write the prefix alone"),
 }
 
 
@@ -174,6 +176,10 @@ def test_bulk_is_read_whole_before_anything_is_done(quiet):
     assert "10.0.0.1" not in listed(quiet)
     assert change(quiet, "del", "banned", "-", input="192.0.2.1\n10.0.0.1\n192.0.2.2\n").stdout == \
         "set banned: 2 deleted, 1 were not in it\n"
+    assert refused(quiet, "del", "banned", "-", input="2001:db8::/64 timeout 5m\n").startswith(
+        "sluice: 2001:db8::/64 is to be taken out, and has a timeout\n")
+    assert refused(quiet, "del", "banned", "-", "timeout", "5m", input="2001:db8::/64\n")
+    assert "2001:db8::/64" in listed(quiet)
     assert change(quiet, "add", "banned", "-", input="").stdout == "set banned: 0 added, 0 renewed\n"
 
 
@@ -342,6 +348,88 @@ def test_failure_after_a_change_of_size_takes_it_back(quiet):
     assert blocked(quiet, "10.0.0.1") and blocked(quiet, "10.0.0.2")
 
 
+def test_no_program_is_left_with_the_old_map_whatever_call_fails(quiet):
+    """What is added after a change of size that failed is blocked, and after a rollback too."""
+    larger = quiet.lab.file("larger.policy", with_sets("banned dynamic size 2000 timeout 1h",
+                                                       block="block { from @banned; from ::9 }"))
+    quiet.box.apply(BANNED)
+    quiet.box.apply(with_sets("banned dynamic size 1000 timeout 1h", block="block { from @banned; to @banned }"))
+    _, calls = traced(quiet, "-e", "trace=bpf", arguments=["apply", larger])
+    first = next(i for i, call in enumerate(calls) if "BPF_MAP_CREATE" in call and "max_entries=2000," in call)
+    last = next(i for i, call in enumerate(calls) if "BPF_LINK_UPDATE" in call)
+    assert last - first > 20
+    quiet.box.sluice("down")
+    quiet.box.apply(BANNED)
+    quiet.box.apply(with_sets("banned dynamic size 1000 timeout 1h", block="block { from @banned; to @banned }"))
+    for n, ordinal in enumerate(range(first + 1, last + 2)):
+        result, again = traced(quiet, "-e", "trace=bpf", "-e", f"inject=bpf:error=ENOMEM:when={ordinal}",
+                               arguments=["apply", larger])
+        call = again[ordinal - 1]
+        assert call.endswith("(INJECTED)") and result.returncode == 1, call
+        assert sets(quiet)["banned"]["size"] == 1000, call
+        change(quiet, "add", "banned", f"10.0.{n}.1")
+        assert blocked(quiet, f"10.0.{n}.1"), call
+        quiet.box.sluice("rollback")
+        assert blocked(quiet, f"10.0.{n}.1"), call
+        change(quiet, "add", "banned", f"10.0.{n}.2")
+        assert blocked(quiet, f"10.0.{n}.2"), call
+
+
+def seed(scene, name):
+    """Of the hash of a set's filter: bytes 32 to 39 of its head."""
+    shown = json.loads(sh("bpftool", "-j", "map", "lookup", "pinned", pin(scene, f"sets/{name}/head"), "key", "0", "0",
+                          "0", "0").stdout)
+    return [int(byte, 16) for byte in shown["value"][32:40]]
+
+
+def test_each_set_has_a_seed_of_its_own_for_good(quiet):
+    """Nobody can work out addresses that pass the filter of someone else's set."""
+    two = "banned dynamic size 1000", "other dynamic size 1000"
+    quiet.box.apply(with_sets(*two, block="block { from @banned, @other }"))
+    seeds = seed(quiet, "banned"), seed(quiet, "other")
+    assert seeds[0] != seeds[1] and [0] * 8 not in seeds
+    change(quiet, "add", "banned", "10.0.0.1", "2001:db8::1")
+    quiet.box.apply(with_sets(two[0] + "00", two[1], block="block { from @banned, @other }"))
+    assert (seed(quiet, "banned"), seed(quiet, "other")) == seeds
+    change(quiet, "add", "banned", "10.0.0.2")
+    assert all(blocked(quiet, address) for address in ("10.0.0.1", "10.0.0.2", "2001:db8::1"))
+    change(quiet, "flush", "banned")
+    assert seed(quiet, "banned") == seeds[0]
+
+
+@pytest.mark.parametrize("action", ["add", "del"])
+def test_look_up_that_fails_is_not_taken_for_an_answer(quiet, action):
+    quiet.box.apply(BANNED)
+    change(quiet, "add", "banned", "10.0.0.1")
+    _, calls = traced(quiet, "-e", "trace=bpf", arguments=["set", action, "banned", "10.0.0.1"])
+    ordinal = 1 + next(i for i, call in enumerate(calls) if "BPF_MAP_LOOKUP_ELEM" in call)
+    change(quiet, "add", "banned", "10.0.0.1")
+    result, _ = traced(quiet, "-e", "trace=bpf", "-e", f"inject=bpf:error=ENOMEM:when={ordinal}",
+                       arguments=["set", action, "banned", "10.0.0.1"])
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "sluice: cannot read set banned: Cannot allocate memory\n"
+    assert list(listed(quiet)) == ["10.0.0.1"]
+
+
+def test_filter_that_cannot_wait_for_packets_in_flight_stays_off(quiet):
+    """The first entry gives the set its filter. Without the wait the change fails, and what is added next is blocked."""
+    waiting = ["-e", "trace=bpf,membarrier"]
+    quiet.box.apply(BANNED)
+    _, calls = traced(quiet, *waiting, arguments=["set", "add", "banned", "10.0.0.1"])
+    assert not any("membarrier" in call for call in calls)  # refused where CPUs run without ticks
+    ordinal = 1 + next(i for i, call in enumerate(calls) if "BPF_MAP_UPDATE_ELEM" in call)
+    quiet.box.sluice("down")
+    quiet.box.apply(BANNED)
+    result, calls = traced(quiet, *waiting, "-e", f"inject=bpf:error=ENOMEM:when={ordinal}",
+                       arguments=["set", "add", "banned", "10.0.0.1"])
+    assert calls[ordinal - 1].endswith("(INJECTED)")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "sluice: cannot wait for the packets in flight: Cannot allocate memory\n"
+    assert listed(quiet) == {} and not blocked(quiet, "10.0.0.1")
+    change(quiet, "add", "banned", "10.0.0.2")
+    assert blocked(quiet, "10.0.0.2") and not blocked(quiet, "10.0.0.1")
+
+
 @pytest.mark.parametrize("finish", [["set", "add", "banned", "192.0.2.1"], ["apply"]])
 def test_change_of_size_that_was_cut_off_is_finished(quiet, finish):
     """Killed when the running program looks into the new map already, but the pin is still the old one."""
@@ -426,11 +514,25 @@ def test_flush_under_traffic(quiet):
     flood.stop()
 
 
+@pytest.mark.parametrize("lost", ["entries", "head", ""])
+def test_set_whose_pins_are_gone_is_made_again_by_an_apply(quiet, lost):
+    quiet.box.apply(BANNED)
+    path = quiet.box.show()["current"]["path"]
+    folder = os.path.dirname(pin(quiet, "sets/banned/entries"))
+    sh("rm", "-r", os.path.join(folder, lost))
+    for arguments in (["add", "banned", "::1"], ["del", "banned", "::1"], ["list", "banned"], ["flush", "banned"]):
+        assert refused(quiet, *arguments) == ("sluice: set banned is in the policy, but its maps are gone\n"
+                                              f"apply again: sluice apply {path}\n")
+    quiet.box.sluice("apply", path)
+    change(quiet, "add", "banned", "::1")
+    assert blocked(quiet, "::1")
+
+
 STRANGE = {
     "entries of another size": ("entries", ["type", "hash", "key", 20, "value", 8, "entries", 10]),
     "entries of another kind": ("entries", ["type", "lru_hash", "key", 24, "value", 8, "entries", 10]),
     "head of another size": ("head", ["type", "array", "key", 4, "value", 8, "entries", 1, "flags", 0x400]),
-    "head that cannot be mapped": ("head", ["type", "array", "key", 4, "value", 32 + (1 << 21), "entries", 1]),
+    "head that cannot be mapped": ("head", ["type", "array", "key", 4, "value", 40 + (1 << 21), "entries", 1]),
 }
 
 

@@ -138,6 +138,29 @@ def test_except_a_dynamic_set(quiet):
     assert passing(quiet, cases) == {pair for pair, passes in cases.items() if passes}
 
 
+def test_dynamic_except_holds_for_all_that_block(quiet):
+    """Source and destination, each blocked by nothing, a prefix or a set, each exempt or not, of both families."""
+    quiet.box.apply(blocking("from 192.0.2.0/24, 2001:db8:1::/48, @banned", "to 203.0.113.0/24, 2001:db8:2::/48, @closed",
+                             "except @friends", sets="".join(f"set {name} dynamic size 99\n"
+                                                             for name in ("banned", "closed", "friends"))))
+    froms = {"10.0.0.{}": False, "192.0.2.{}": True, "198.18.0.{}": True,
+             "2001:db8:0::{}": False, "2001:db8:1::{}": True, "2001:db8:3::{}": True}
+    tos = {"10.1.0.{}": False, "203.0.113.{}": True, "198.19.0.{}": True,
+           "2001:db8:a::{}": False, "2001:db8:2::{}": True, "2001:db8:4::{}": True}
+    quiet.box.sluice("set", "add", "banned", "198.18.0.0/24", "2001:db8:3::/64")
+    quiet.box.sluice("set", "add", "closed", "198.19.0.0/24", "2001:db8:4::/64")
+    quiet.box.sluice("set", "add", "friends", *(form.format(7) for form in (*froms, *tos)))
+    expected = {}
+    for source, is_from in froms.items():
+        for destination, is_to in tos.items():
+            for from_host in (7, 8) if (":" in source) == (":" in destination) else ():
+                for to_host in (7, 8):
+                    passes = from_host == 7 or (not is_from and (not is_to or to_host == 7))
+                    expected[source.format(from_host), destination.format(to_host)] = passes
+    assert len(expected) == 72
+    assert passing(quiet, expected) == {pair for pair, passes in expected.items() if passes}
+
+
 def test_static_except_holds_for_dynamic_sets(quiet):
     quiet.box.apply(blocking("from @banned", "to @banned", "except 192.0.2.7, 2001:db8:bad::/64"))
     quiet.box.sluice("set", "add", "banned", "192.0.2.0/24", "2001:db8:bad::/48", "10.0.0.1")
