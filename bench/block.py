@@ -10,7 +10,8 @@ from screen import count, progress, say, spread
 
 SECONDS = 0.4
 NOISY = 0.1  # a spread above that share of the median
-COLUMNS = "{:<6} {:>5}  {:<24} {:>7} {:>7} {:>7}  {:>7} {:>6}  {:>7} {:>7} {:>6} {:>9}"
+BUSY = 0.9  # a receiver's CPU that works less of the time than this waits for the sender
+COLUMNS = "{:<6} {:>5}  {:<24} {:>7} {:>7} {:>7}  {:>7} {:>6}  {:>7} {:>7} {:>6} {:>5}"
 MODES = {"shared": False, "own": True}  # is the receiving end's thread on a CPU of its own?
 
 
@@ -23,9 +24,9 @@ def scenes(quick):
 
 def measure(lab, build, folder, quick):
     rows = []
-    say(COLUMNS.format("", "", "", "", "kernel", "process", "one CPU", "", "own CPU", "ns of", "", "makes"))
+    say(COLUMNS.format("", "", "", "", "kernel", "process", "one CPU", "", "own CPU", "ns of", "", "it is"))
     say(COLUMNS.format("family", "list", "who", "load s", "MiB", "MiB", "Mpps", "spread", "Mpps", "it each", "spread",
-                       "Mpps a CPU"))
+                       "busy"))
     for number, (family, size, rounds) in enumerate(scenes(quick)):
         scene = Scene(lab, build, folder, number, family, size)
         try:
@@ -87,7 +88,8 @@ class Scene:
                              "passed": max(f["passed"] for f in found)}
                 if MODES[mode]:
                     row[mode]["cpu_ns"] = statistics.median(f["cpu_ns"] for f in found)
-                    row[mode]["capacity_pps"] = 1e9 / row[mode]["cpu_ns"]
+                    row[mode]["busy"] = statistics.median(f["busy"] for f in found)
+                    row[mode]["sender_limited"] = row[mode]["busy"] < BUSY
                     row[mode]["cpu_spread"] = spread([f["cpu_ns"] for f in found])
                 row[mode]["noisy"] = row[mode].get("cpu_spread", row[mode]["spread"]) > NOISY
             yield row
@@ -112,4 +114,4 @@ def show(row):
     say(COLUMNS.format(f"IPv{row['family']}", count(row["prefixes"]), row["title"], number(row["load_s"], ".2f"),
                        number(row["kernel_mib"], ".1f"), number(row["process_mib"], ".0f"),
                        f"{shared['pps'] / 1e6:.2f}", f"{shared['spread']:.0%}", f"{own['pps'] / 1e6:.2f}",
-                       f"{own['cpu_ns']:.0f}", f"{own['cpu_spread']:.0%}", f"{own['capacity_pps'] / 1e6:.2f}") + noisy + leak + note)
+                       f"{own['cpu_ns']:.0f}", f"{own['cpu_spread']:.0%}", f"{own['busy']:.0%}") + noisy + leak + note)

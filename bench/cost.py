@@ -14,28 +14,47 @@ COLUMNS = "{:<16} {:<6} {:<8} {:>6} {:>9} {:>10} {:>9} {:>8} {:>9} {:>8}"
 
 
 def policies(folder, quick):
-    """(name, list sizes by family, path of the policy)"""
+    """(name, path of the policy)"""
     sizes = (100,) if quick else (1000, 100000, 1000000)
     yield "empty", write(folder, "empty", {})
     for size in sizes:
         yield f"block-{count(size)}", write(folder, f"block-{count(size)}", {
             4: lists.blocklist4(size), 6: lists.blocklist6(size)})
+    yield f"except-{count(sizes[-1])}", write_except(folder, sizes[-1])
     if not quick:
         yield "lengths-1M", write(folder, "lengths-1M", {4: lists.lengths4(1000000)})
 
 
-def write(folder, name, prefixes):
-    """A policy that blocks from a set for each family that has prefixes."""
-    text = ""
-    for family in prefixes:
-        lists.write(os.path.join(folder, f"{name}.{family}"), prefixes[family], family)
-        text += f'set list{family} file "{name}.{family}"\n'
-    sets = ", ".join(f"@list{family}" for family in prefixes)
-    block = f"block {{ from {sets} }}" if sets else ""
+def write_set(folder, name, prefixes, family):
+    """Returns the line of the policy."""
+    lists.write(os.path.join(folder, f"{name}.{family}"), prefixes, family)
+    return f'set {name}-{family} file "{name}.{family}"\n'
+
+
+def write_policy(folder, name, sets, block):
     path = os.path.join(folder, name + ".policy")
     with open(path, "w") as out:
-        out.write(f"{text}interface eth0 {{ {block} }}\n")
+        out.write(f"{sets}interface eth0 {{ {block} }}\n")
     return path
+
+
+def write(folder, name, prefixes):
+    """A policy that blocks from a set for each family that has prefixes."""
+    sets = "".join(write_set(folder, name, prefixes[family], family) for family in prefixes)
+    names = ", ".join(f"@{name}-{family}" for family in prefixes)
+    return write_policy(folder, name, sets, f"block {{ from {names} }}" if names else "")
+
+
+def write_except(folder, size):
+    """The same list in two sets, the halves of it, and a tenth of it again as an exception: three values, which an image
+    has to tell apart."""
+    sets, names, kept = "", [], []
+    for family, prefixes in (4, lists.blocklist4(size)), (6, lists.blocklist6(size)):
+        for name, part in ("odd", prefixes[::2]), ("even", prefixes[1::2]), ("kept", prefixes[::10]):
+            sets += write_set(folder, f"{name}-{count(size)}", part, family)
+            (kept if name == "kept" else names).append(f"@{name}-{count(size)}-{family}")
+    return write_policy(folder, f"except-{count(size)}", sets,
+                        f"block {{ from {', '.join(names)}; except {', '.join(kept)} }}")
 
 
 def words(name, quick):

@@ -99,15 +99,15 @@ class Plot:
 
 
 def block(rows):
-    """Packets per second by size of the list, for each contender."""
+    """CPU time of a dropped packet by size of the list, for each contender."""
     there = [r for r in rows if "skipped" not in r and r["family"] == 4]
     sizes = sorted({r["prefixes"] for r in there})
-    rate = {(r["who"], r["prefixes"]): r["own"]["capacity_pps"] / 1e6 for r in there}
+    times = {(r["who"], r["prefixes"]): r["own"]["cpu_ns"] for r in there}
     titles = {r["who"]: r["title"] for r in there}
-    lines = [(titles[who], [rate.get((who, size)) for size in sizes], number, False)
+    lines = [(titles[who], [times.get((who, size)) for size in sizes], number, False)
              for number, who in enumerate(titles)]
-    return str(Plot("What one receiving CPU drops, IPv4", "prefixes in the list",
-                    "million packets/s", [count(s) for s in sizes], lines))
+    return str(Plot("CPU time from a packet's arrival to its drop, IPv4", "prefixes in the list",
+                    "nanoseconds", [count(s) for s in sizes], lines))
 
 
 def cost(rows):

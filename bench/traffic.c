@@ -28,6 +28,9 @@
  * ring of a veth (VETH_RING_SIZE in drivers/net/veth.c). */
 #define BATCH 64
 
+/* Between two signals once time is up: the first may come just before a call, which only a signal ends. */
+#define AGAIN_MICROSECONDS 10000
+
 /* Between two calls when the rate is limited. A call takes some milliseconds to begin and to end. */
 #define TICK 0.02
 
@@ -215,7 +218,10 @@ static int send_all(struct sender *sender, struct error *error)
 
 static void start_timer(double seconds)
 {
-	struct itimerval timer = { .it_value = { .tv_sec = (time_t)seconds } };
+	struct itimerval timer = {
+		.it_value = { .tv_sec = (time_t)seconds },
+		.it_interval = { .tv_usec = AGAIN_MICROSECONDS },
+	};
 	struct sigaction action = { .sa_handler = stop };
 
 	timer.it_value.tv_usec = (suseconds_t)((seconds - (double)timer.it_value.tv_sec) * 1e6);
@@ -245,6 +251,7 @@ int traffic_send(struct traffic *traffic, struct error *error)
 	lost = read_lost(traffic->from.ifindex);
 	start_timer(traffic->seconds);
 	err = send_all(&sender, error);
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	traffic->lost = read_lost(traffic->from.ifindex) - lost;
 	generator_bpf__destroy(sender.skeleton);
 	return err;

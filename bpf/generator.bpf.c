@@ -11,6 +11,7 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "sluice/generator.h"
@@ -91,7 +92,8 @@ static __always_inline __u16 checksum(__u64 sum)
 
 static __always_inline int write_transport(void *transport, void *end, __u64 sum)
 {
-	__u16 port = random64() >> 48 | 0x400; /* not one of the lowest, which firewalls treat in their own way */
+	/* In network byte order. Not one of the lowest, which firewalls treat in their own way. */
+	__u16 port = random64() >> 48 | bpf_htons(0x400);
 
 	if (config.tcp) {
 		struct tcphdr *tcp = transport;

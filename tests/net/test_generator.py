@@ -55,13 +55,14 @@ def test_random_sources_are_all_over(quiet):
 def test_packets_are_whole(quiet, to, kind, tcp):
     """Scapy, made to compute the checksums again, makes the same frame; no two frames are the same."""
     seen = quiet.box.wire("eth0")
-    generate(quiet, to, "--packets", 50, "--port", 4711, *["--tcp"] * tcp, "--cpu", 0)
-    frames = {seen.recv(2048) for _ in range(50)}
-    assert len(frames) == 50
+    generate(quiet, to, "--packets", 200, "--port", 4711, *["--tcp"] * tcp, "--cpu", 0)
+    frames = {seen.recv(2048) for _ in range(200)}
+    assert len(frames) == 200
     for frame in frames:
         packet = Ether(frame)
         transport = packet[TCP if tcp else UDP]
         assert (packet.dst, packet.src) == (quiet.box_mac, quiet.client_mac)
+        assert transport.sport >= 1024
         assert packet[kind].dst == to and transport.dport == 4711 and len(frame) >= 60
         assert not tcp or transport.flags == "S"
         again = packet.copy()

@@ -72,7 +72,7 @@ def test_words_for_numbers():
 
 def cost_row(policy, family, cost, trie):
     return {"policy": policy, "family": family, "sources": "listed", "flows": 65536, "cost_ns": cost,
-            "trie_cost_ns": trie}
+            "trie_cost_ns": trie, "noisy": False}
 
 
 def test_claims_follow_from_the_rows():
@@ -83,6 +83,26 @@ def test_claims_follow_from_the_rows():
     assert value["the kernel's LPM trie costs, times Sluice (IPv4, a million)"] == (pytest.approx(25), True)
     assert value["IPv6 costs, times IPv4 (a million)"] == (pytest.approx(3), False)
     assert value["apply of a million takes (IPv4)"] == (None, None)
+
+
+def test_a_claim_on_a_noisy_row_is_not_decided():
+    rows = [cost_row("block-1k", 4, 20.0, 60.0), dict(cost_row("block-1M", 4, 28.0, 700.0), noisy=True)]
+    claim = {c["claim"]: c for c in claims.judge(rows, [])}["a million prefixes cost, times a thousand (IPv4)"]
+    assert (claim["value"], claim["met"], claim["doubt"]) == (pytest.approx(1.4), None, "noisy")
+
+
+def block_row(who, pps, busy):
+    return {"family": 4, "prefixes": 1000000, "who": who, "load_s": 1, "kernel_mib": 4, "process_mib": 90,
+            "shared": {"pps": pps, "noisy": False},
+            "own": {"pps": pps, "noisy": False, "cpu_ns": 100, "busy": busy, "sender_limited": busy < 0.9}}
+
+
+@pytest.mark.parametrize("busy, met, doubt", [(0.99, False, ""), (0.6, None, "sender-limited")])
+def test_a_rate_counts_only_when_the_receiver_was_busy(busy, met, doubt):
+    judged = {c["claim"]: c for c in claims.judge([], [block_row("bare", 3e6, busy), block_row("sluice", 2e6, 0.99)])}
+    claim = judged["rate of bare XDP_DROP that is kept, sender on another CPU (a million)"]
+    assert (claim["met"], claim["doubt"]) == (met, doubt)
+    assert judged["rate of bare XDP_DROP that is kept, sender on the same CPU (a million)"]["met"] is False
 
 
 def test_a_plot_is_svg_with_axes_and_every_line():
@@ -108,9 +128,11 @@ def test_everything_is_measured_and_written(quick):
     printed, written, build = quick
     assert {"kernel", "cpu", "vulnerabilities"} <= written["machine"].keys() and written["quick"]
     costs = [(r["policy"], r["family"], r["flows"]) for r in written["cost"]]
-    assert costs == [(p, f, n) for p in ("empty", "block-100") for f in (4, 6) for n in (1, 4096)]
+    assert costs == [(p, f, n) for p in ("empty", "block-100", "except-100") for f in (4, 6) for n in (1, 4096)]
     for row in written["cost"]:
-        assert row["dropped"] == (1 if row["policy"] == "block-100" else 0)
+        assert row["dropped"] == {"empty": 0, "block-100": 1}.get(row["policy"], row["dropped"])
+        if row["policy"] == "except-100" and row["flows"] > 1:
+            assert 0 < row["dropped"] < 1
         assert row["policy_ns"] > row["bare_ns"] > 1
     for name in ("bench-cost.svg", "bench-block.svg"):
         assert xml.fromstring((build / name).read_text()).tag.endswith("svg")
@@ -129,6 +151,7 @@ def test_everyone_drops_everything_or_says_why_not(quick):
             else:
                 assert row["shared"]["passed"] == row["own"]["passed"] == 0
                 assert row["shared"]["pps"] > 10000 and row["own"]["cpu_ns"] > 10
+                assert 0 < row["own"]["busy"] <= 1.1
         assert rows["sluice-dynamic"]["kernel_mib"] > 50  # room for a million: maps in maps are counted
         assert rows["sluice"]["kernel_mib"] > 0 and rows["sluice"]["load_s"] > 0
 
