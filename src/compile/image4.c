@@ -245,8 +245,9 @@ static void join(const struct builder *builder, const uint64_t *root, struct ima
 	__u64 *words = xcalloc(count, sizeof(*words));
 
 	memcpy(words, root, PREFIXES4_ROOT_WORDS * sizeof(*words));
-	memcpy(words + PREFIXES4_ROOT_WORDS, builder->heap, heap * sizeof(*words));
-	if (has_values)
+	if (heap) /* none where one prefix covers whole entries of the root */
+		memcpy(words + PREFIXES4_ROOT_WORDS, builder->heap, heap * sizeof(*words));
+	if (heap && has_values)
 		memcpy(words + PREFIXES4_ROOT_WORDS + heap, builder->values, heap * sizeof(*words));
 	image_finish(words, count, &builder->dictionary, out);
 	out->layout.values = has_values ? PREFIXES4_ROOT_WORDS + heap : 0;
