@@ -4,24 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "datapath/grace.h"
 
 #define BATCH 4096 /* entries in one system call */
 #define SECOND 1000000000ULL
-
-/* The clock that the data path compares with (bpf/sets.h). */
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
-}
 
 static int failed(const struct dynamic_set *set, int err, const char *what, struct error *error)
 {
@@ -112,7 +103,7 @@ static int compare_members(const void *left, const void *right)
 int members_read(const struct dynamic_set *set, struct members *members, struct error *error)
 {
 	struct members read = { 0 };
-	struct reading reading = { .members = &read, .time = now() };
+	struct reading reading = { .members = &read, .time = clock_now() };
 	int err = walk(set, take_members, &reading);
 
 	if (err) {
@@ -162,7 +153,7 @@ int members_usage(const struct pins *pins, const char *name, struct set_usage *u
 
 	if (err)
 		return err;
-	err = count_members(&set, now(), &used, error);
+	err = count_members(&set, clock_now(), &used, error);
 	if (!err)
 		*usage = (struct set_usage){ .size = set.size, .used = used, .timeout = set.shared->timeout };
 	set_close(&set);
@@ -326,7 +317,7 @@ static int sweep(struct dynamic_set *set, struct sweeping *sweeping, const char 
 
 int members_flush(struct dynamic_set *set, size_t *removed, struct error *error)
 {
-	struct sweeping sweeping = { .all = true, .time = now() };
+	struct sweeping sweeping = { .all = true, .time = clock_now() };
 	int err = sweep(set, &sweeping, "flush", error);
 
 	if (!err)
@@ -347,7 +338,7 @@ static int is_in(const struct dynamic_set *set, const struct prefix *prefix, uin
 
 static int find_one(const struct dynamic_set *set, const struct prefix *prefix, size_t *found, struct error *error)
 {
-	int there = is_in(set, prefix, now());
+	int there = is_in(set, prefix, clock_now());
 
 	if (there < 0)
 		return failed(set, -there, "read", error);
@@ -358,7 +349,7 @@ static int find_one(const struct dynamic_set *set, const struct prefix *prefix, 
 /* Sweeps, and makes sure that all entries fit. `*found` are those that are in the set already. */
 static int make_room(struct dynamic_set *set, const struct set_entries *entries, size_t *found, struct error *error)
 {
-	struct sweeping sweeping = { .wanted = entries, .time = now() };
+	struct sweeping sweeping = { .wanted = entries, .time = clock_now() };
 	int err = sweep(set, &sweeping, "sweep", error);
 	size_t room = set->size - sweeping.stayed;
 	size_t new = entries->count - sweeping.found;
@@ -414,7 +405,7 @@ static int add_lengths(struct dynamic_set *set, const struct set_entries *entrie
 	const struct prefix *excess = join_lengths(&lengths, entries);
 
 	if (excess) {
-		struct sweeping sweeping = { .time = now() };
+		struct sweeping sweeping = { .time = clock_now() };
 		int err = sweep(set, &sweeping, "sweep", error);
 
 		if (err)
@@ -442,7 +433,7 @@ static int put(const struct dynamic_set *set, const struct set_entries *entries)
 
 	CLEANUP_FREE struct set_key *keys = xcalloc(BATCH, sizeof(*keys));
 	CLEANUP_FREE struct set_value *values = xcalloc(BATCH, sizeof(*values));
-	uint64_t time = now();
+	uint64_t time = clock_now();
 
 	for (size_t done = 0; done < entries->count;) {
 		uint32_t count = entries->count - done < BATCH ? entries->count - done : BATCH;
@@ -503,7 +494,7 @@ int members_remove(struct dynamic_set *set, const struct set_entries *entries, s
 		   struct error *error)
 {
 	CLEANUP_FREE struct set_key *keys = xcalloc(entries->count, sizeof(*keys));
-	uint64_t time = now();
+	uint64_t time = clock_now();
 	size_t count = 0;
 	int err;
 
@@ -552,7 +543,7 @@ static int copy_entries(const struct set_key *keys, const struct set_value *valu
 
 int members_copy(const struct dynamic_set *set, int map, uint32_t size, struct error *error)
 {
-	struct copying copying = { .set = set, .map = map, .time = now() };
+	struct copying copying = { .set = set, .map = map, .time = clock_now() };
 	size_t live = 0;
 	int err = count_members(set, copying.time, &live, error);
 

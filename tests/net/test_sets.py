@@ -514,6 +514,19 @@ def test_flush_under_traffic(quiet):
     flood.stop()
 
 
+@pytest.mark.parametrize("offset", [-1, 100000])
+def test_time_namespace_of_the_caller_does_not_matter(quiet, offset):
+    """Where the clock of the caller is another, entries stay as long as they should."""
+    offset = offset if offset > 0 else -int(time.monotonic()) + 5
+    shifted = ["unshare", "--time", "--monotonic", offset, "--fork", SLUICE, "-n", quiet.box.netns, "set"]
+    quiet.box.apply(BANNED)
+    assert sh(*shifted, "add", "banned", "10.0.0.1", "timeout", "60s", env=quiet.lab.environment).stdout == \
+        "set banned: 1 added, 0 renewed\n"
+    assert blocked(quiet, "10.0.0.1") and 50 < listed(quiet)["10.0.0.1"] <= 60
+    inside = sh(*shifted, "list", "banned", "-j", env=quiet.lab.environment).stdout
+    assert 50 < json.loads(inside)["seconds"] <= 60
+
+
 @pytest.mark.parametrize("lost", ["entries", "head", ""])
 def test_set_whose_pins_are_gone_is_made_again_by_an_apply(quiet, lost):
     quiet.box.apply(BANNED)
