@@ -340,7 +340,7 @@ static void more_dynamic_sets_than_the_program_has_are_refused(void **state)
 
 		policy = parse(more);
 		assert_int_equal(compile(&policy->interfaces[0], &compiled, &error), -22);
-		assert_non_null(strstr(error.what, "interface eth0 has more than 8 dynamic sets in `"));
+		assert_non_null(strstr(error.what, "interface eth0 has more than 4 dynamic sets in `"));
 		assert_non_null(strstr(error.what, kinds[i]));
 		assert_int_equal(error.line, DYNAMIC_MAX + 1 + 1 + DYNAMIC_MAX + 1);
 		compiled_free(&compiled);
