@@ -45,8 +45,7 @@ struct set_value {
 
 _Static_assert(sizeof(struct set_value) == 8, "shared layout");
 
-/* 2 MiB: 16 bits for each of a million entries, and it stays in the second level of a CPU's caches. The kernel 6.1
- * takes no array with values above 4 MiB. */
+/* 2 MiB: 16 bits for each of a million entries, and it stays in the second level of a CPU's caches. */
 #define SET_FILTER_WORDS (1U << 18)
 
 struct set_head {
