@@ -215,8 +215,10 @@ int gates_read(const struct pins *pins, struct gates *gates, struct error *error
 	if (err == -ENOENT && !read.count)
 		err = 0;
 	else if (err == -ENOENT)
-		error_hint(error, "somebody removed it; remove %s too and apply again (until then all packets pass)",
-			   path);
+		error_hint(
+			error,
+			"somebody removed it; remove all of it and apply again (until then all packets pass): rm -r %s",
+			path);
 	if (err)
 		gates_free(&read);
 	else

@@ -287,7 +287,7 @@ static bool is_in_the_way(const char *path, bool is_folder, char *where)
 	return !lstat(path, &status) && (S_ISLNK(status.st_mode) || (bool)S_ISDIR(status.st_mode) != is_folder);
 }
 
-static int cannot_open(const char *path, bool is_folder, int err, struct error *error)
+int pins_cannot_open(const char *path, bool is_folder, int err, struct error *error)
 {
 	char where[PATH_MAX];
 
@@ -304,7 +304,7 @@ int pin_open(const char *path, enum pin_kind kind, struct error *error)
 	int is_kind;
 
 	if (fd < 0)
-		return cannot_open(path, false, errno, error);
+		return pins_cannot_open(path, false, errno, error);
 	is_kind = descriptor_is(fd, kind);
 	if (is_kind > 0)
 		return fd;
@@ -366,6 +366,6 @@ char **pins_list(const char *path, struct error *error)
 	char **names = is_in_the_way(path, true, where) ? NULL : pins_names(path);
 
 	if (!names)
-		cannot_open(path, true, errno, error);
+		pins_cannot_open(path, true, errno, error);
 	return names;
 }

@@ -22,6 +22,7 @@
 
 #include <limits.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -77,6 +78,10 @@ int pin_info(const char *path, int fd, void *info, uint32_t size, struct error *
 
 /* 1 when the descriptor is of that kind, 0 when it is not, a negative errno when the kernel does not tell. */
 int descriptor_is(int fd, enum pin_kind kind);
+
+/* Sets `error` after `err`, a positive errno, from opening a pin or a folder: to what somebody else put in its way, and
+ * how to be rid of it, or else to the kernel's words. Returns a negative errno. */
+int pins_cannot_open(const char *path, bool is_folder, int err, struct error *error);
 
 /* Names in a folder, sorted; NULL-terminated, none when there is no folder. Free with pins_free_names. NULL, with errno
  * set, when the folder cannot be read. */

@@ -43,10 +43,11 @@ static int no_such_set(const char *name, struct error *error)
 
 static int cannot_open(const char *path, int err, struct error *error)
 {
-	error_set(error, err, "cannot open %s: %s", path, strerror(err));
-	if (err == EACCES)
+	int refusal = pins_cannot_open(path, true, err, error);
+
+	if (refusal == -EACCES)
 		error_hint(error, "this needs root");
-	return -err;
+	return refusal;
 }
 
 /* The folder may be removed while we wait: by an apply that does not name the set any more, or by the last `down`. */
@@ -121,6 +122,8 @@ static int open_map(const struct pins *pins, const char *name, const char *pin, 
 
 	if (fd == -ENOENT)
 		return no_such_set(name, error);
+	if (fd == -EPROTO)
+		return wrong_layout(pins, name, path, error);
 	if (fd == -EACCES)
 		error_hint(error, "this needs root");
 	if (fd < 0)
@@ -343,6 +346,9 @@ int set_open_or_make(const struct pins *pins, const char *name, uint32_t size, s
 
 	if (err != -ENOENT)
 		return err;
+	/* The head is pinned first, so this is not a set that was only being made. */
+	if (!access(set_path(pins, name, entries_layout.pin, path), F_OK))
+		return wrong_layout(pins, name, set_path(pins, name, head_layout.pin, path), error);
 	err = pins_make_folder(pins_path(pins, path, "sets/%s", name));
 	if (err)
 		return error_set(error, -err, "cannot make %s: %s", path, strerror(-err));

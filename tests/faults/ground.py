@@ -109,7 +109,7 @@ class Ground:
         there = {path: kind for path, (kind, _) in self.pinned().items()}
         generations = [shown[which] for which in ("current", "previous") if which in shown]
         attachments = [interface["interface"] for interface in shown["interfaces"]]
-        if not generations and not attachments:
+        if not attachments:
             return [f"pinned though nothing runs: {path}" for path in there]
         namespace = next(path for path in there if "/" not in path)
         wanted = {"": "folder", "/links": "folder", "/state": "folder", "/generations": "folder",

@@ -54,7 +54,8 @@ class Harness:
 
     def words(self, command):
         if isinstance(command, Apply):
-            return ["apply", *command.options, self.ground.path(command.number, command.interfaces, command.size)]
+            # Without --force it looks for the session it is run through, among the descriptors of this very process.
+            return ["apply", "--force", *command.options, self.ground.path(command.number, command.interfaces, command.size)]
         return list(command)
 
     def run(self, command):

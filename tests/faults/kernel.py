@@ -51,7 +51,8 @@ def name_of(kind, number):
 
 
 def pinned(root):
-    """{path below root: (kind, id)} of everything pinned there, folders as ("folder", 0)."""
+    """{path below root: (kind, id)} of everything pinned there, folders as ("folder", 0), what cannot be opened as
+    ("nothing", 0)."""
     found = {}
     for folder, folders, files in os.walk(root):
         for name in folders:
@@ -60,7 +61,8 @@ def pinned(root):
             path = os.path.join(folder, name)
             descriptor = libbpf.bpf_obj_get(path.encode())
             if descriptor < 0:
-                raise OSError(ctypes.get_errno(), path)
+                found[os.path.relpath(path, root)] = "nothing", 0
+                continue
             kind = KINDS[os.readlink(f"/proc/self/fd/{descriptor}")]
             found[os.path.relpath(path, root)] = kind, info(descriptor)[0]
             os.close(descriptor)
@@ -107,10 +109,7 @@ def left_over(before, root, seconds=10):
         for folder in os.listdir("/sys/fs/bpf"):
             path = os.path.join("/sys/fs/bpf", folder)
             if path != root and os.path.isdir(path):
-                try:
-                    others |= set(pinned(path).values())
-                except OSError:
-                    pass  # going away as we look
+                others |= set(pinned(path).values())
         suspects -= others | behind(others)
     named = {key: name_of(*key) for key in suspects}
     return {key: name for key, name in named.items() if name and (name == "link" or OURS.search(name))}

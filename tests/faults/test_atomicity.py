@@ -5,7 +5,8 @@ is judged by a mixture of the two, and every packet is counted once.
 Four policies take turns. Policy n lets pass frame P(n) and none of the other P. D no policy lets pass, but even ones block
 its source and odd ones its destination. E pass all policies: the even ones exempt the source of one and block its
 destination, the odd ones know neither; sources of an odd table with destinations of an even one would drop it. For the
-other E it is the other way round. A, the last, is nobody's business."""
+other E it is the other way round. S is in a dynamic set that all policies block, put there once, before the first swap. A,
+the last, is nobody's business."""
 import json
 import mmap
 import os
@@ -21,17 +22,20 @@ from scapy.all import IP, UDP, Ether
 from scene import policy
 
 POLICIES = 4
-NEVER = 1  # frames of the kind D
+NEVER = 2  # frames of the kinds D and S
+BANNED = "10.80.0.1"
 FRAMES = [*((f"10.60.{number}.1", "10.99.0.1") for number in range(POLICIES)), ("10.70.0.1", "10.71.0.1"),
+          (BANNED, "10.99.0.1"),
           ("10.50.0.1", "10.52.0.1"), ("10.51.0.1", "10.53.0.1"), ("10.98.0.1", "10.99.0.1")]
 
 
 def numbered(number, mode, interfaces):
     odd = number % 2
     others = [f"from 10.60.{other}.1" for other in range(POLICIES) if other != number]
-    statements = ["block {", f"except 10.5{odd}.0.1", *others, "to 10.71.0.1" if odd else "from 10.70.0.1",
+    statements = ["block {", "from @banned", f"except 10.5{odd}.0.1", *others, "to 10.71.0.1" if odd else "from 10.70.0.1",
                   f"to 10.5{2 + odd}.0.1", "}"]
-    return "".join(policy(*statements, interface=interface, mode=mode) for interface in interfaces)
+    return "set banned dynamic size 100 timeout never\n" + "".join(
+        policy(*statements, interface=interface, mode=mode) for interface in interfaces)
 
 
 class Traffic:
@@ -52,6 +56,7 @@ class Traffic:
         self.current, self.previous = 0, None
         self.sequence = [0]
         self.box.sluice("apply", self.paths[0])
+        self.box.sluice("set", "add", "banned", BANNED)
         with open(lab.file("turns", "\0" * 8), "r+b") as file:
             self.turns = mmap.mmap(file.fileno(), 8)
             asked = {"wires": wires, "policies": POLICIES, "never": NEVER, "together": True, "turns": file.name}
@@ -92,7 +97,7 @@ class Traffic:
             for entry in self.box.stats(interface)["rules"].values():
                 for index, pair in enumerate(FRAMES[:POLICIES + NEVER]):
                     for way, address in zip(("from", "to"), pair):
-                        if entry["text"] == f"{way} {address}":
+                        if entry["text"] == ("from @banned" if address == BANNED else f"{way} {address}"):
                             dropped[index, way] = entry["packets"]
             self.box.sluice("rollback")
         sums = {}

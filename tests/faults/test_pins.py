@@ -17,6 +17,9 @@ FORWARD = ("generations/{current}/description", "generations/{current}/interface
 BACK = ("generations/{previous}/description", "generations/{previous}/interfaces/eth0")
 STATE = ("state/eth0/counters", "state/eth0/rules")
 LINK = ("links/eth0",)
+SETS = ("sets/banned/entries", "sets/banned/head", "sets/banned", "sets")
+GATES = ("gate/deadline", "gate/interfaces/eth0/program", "gate/interfaces/eth0/generations", "gate/interfaces/eth0",
+         "gate/interfaces", "gate")
 FOLDERS = ("links", "state", "state/eth0", "generations", "generations/{current}", "generations/{current}/interfaces",
            "generations/{previous}", "generations/{previous}/interfaces")
 SUBSTITUTES = ("nothing", "array", "hash", "percpu_array", "larger", "XDP program", "other program", "link", "folder",
@@ -98,6 +101,8 @@ def check(ground, strangers, pin, substitute, verb):
     clear(ground)
     for number in (1, 2):
         ground.sluice("apply", ground.path(number))
+    if pin in GATES:
+        ground.sluice("apply", "--confirm", "60s", ground.path(3))
     shown = ground.show()
     top = os.path.join(ground.lab.pins, next(path for path in os.listdir(ground.lab.pins)))
     path = os.path.join(top, pin.format(current=shown["current"]["number"], previous=shown["previous"]["number"]))
@@ -117,7 +122,10 @@ def check(ground, strangers, pin, substitute, verb):
         if result.returncode == 0:
             break
         said += f"then apply: {result.stderr}"
-        follow_advice(result, said)
+        if "waits to be confirmed" in result.stderr:
+            ground.sluice("rollback")
+        else:
+            follow_advice(result, said)
     assert result.returncode == 0, said
     assert eventually(ground.settled) == [], f"{said}then apply: {result.stdout}"
     assert set(ground.judges().values()) == {3}, said
@@ -125,7 +133,8 @@ def check(ground, strangers, pin, substitute, verb):
     assert eventually(ground.settled) == [], said
 
 
-PINS = {"link": LINK, "state": STATE, "what runs": FORWARD, "the way back": BACK, "folders": FOLDERS}
+PINS = {"link": LINK, "state": STATE, "what runs": FORWARD, "the way back": BACK, "folders": FOLDERS, "sets": SETS,
+        "gates": GATES}
 
 
 @pytest.mark.parametrize("what", PINS)

@@ -123,6 +123,6 @@ def what(name, text):
     if name == "getsockopt":
         return f"getsockopt {text.split(', ')[2]}"
     path = re.search(r'"(/[^"]*)"', text)
-    if path and name in ("mkdir", "rename", "unlink", "rmdir"):
+    if path and name in ("mkdir", "rename"):  # a folder is emptied in any order
         return f"{name} {re.sub(r'/[0-9]+(?=/|$)', '/N', path[1])}"
     return name

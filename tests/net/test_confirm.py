@@ -427,7 +427,7 @@ def test_without_the_deadline_it_says_so_with_a_way_out(twins):
         assert (result.returncode, result.stdout) == (1, ""), verb
         assert result.stderr == (
             f"sluice: cannot open {folder}/deadline: No such file or directory\n"
-            f"somebody removed it; remove {folder} too and apply again (until then all packets pass)\n"), verb
+            f"somebody removed it; remove all of it and apply again (until then all packets pass): rm -r {folder}\n"), verb
     assert twins.judges() == ALL_NEW  # the gates hold on to it
     sh("rm", "-r", folder)
     twins.apply(twins.old)
