@@ -346,9 +346,6 @@ int set_open_or_make(const struct pins *pins, const char *name, uint32_t size, s
 
 	if (err != -ENOENT)
 		return err;
-	/* The head is pinned first, so this is not a set that was only being made. */
-	if (!access(set_path(pins, name, entries_layout.pin, path), F_OK))
-		return wrong_layout(pins, name, set_path(pins, name, head_layout.pin, path), error);
 	err = pins_make_folder(pins_path(pins, path, "sets/%s", name));
 	if (err)
 		return error_set(error, -err, "cannot make %s: %s", path, strerror(-err));
