@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "default.h"
+#include "filter.h"
 #include "fragments.h"
 #include "leave.h"
 

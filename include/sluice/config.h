@@ -19,13 +19,19 @@ struct config {
 	__u8 except_sets; /* how many dynamic sets each kind of target has */
 	__u8 from_sets;
 	__u8 to_sets;
-	__u8 reserved[2];
+	__u8 filter;		 /* 1: there is a filter stage */
+	__u8 filter_needs;	 /* enum filter_needs */
+	__u8 filter_source_sets; /* dynamic ones that rules of the filter name */
+	__u8 filter_destination_sets;
+	__u8 fragments_track;
+	__u8 reserved;
 	__u32 from_rules[DYNAMIC_MAX]; /* the rule of each: its slot */
 	__u32 to_rules[DYNAMIC_MAX];
 	struct prefix_layout block_source4, block_source6, block_dest4, block_dest6;
+	struct prefix_layout filter_source4, filter_source6, filter_dest4, filter_dest6;
 };
 
-_Static_assert(sizeof(struct config) == 12 + 2 * 4 * DYNAMIC_MAX + 4 * sizeof(struct prefix_layout),
+_Static_assert(sizeof(struct config) == 16 + 2 * 4 * DYNAMIC_MAX + 8 * sizeof(struct prefix_layout),
 	       "no hidden padding: it is compared and hashed as bytes");
 
 #endif

@@ -9,10 +9,10 @@
 #include "sluice/counter.h"
 
 static const char *const table_names[TABLE_COUNT] = {
-	[TABLE_BLOCK_SOURCE4] = "block_source4",
-	[TABLE_BLOCK_SOURCE6] = "block_source6",
-	[TABLE_BLOCK_DEST4] = "block_dest4",
-	[TABLE_BLOCK_DEST6] = "block_dest6",
+	[TABLE_BLOCK_SOURCE4] = "block_source4",   [TABLE_BLOCK_SOURCE6] = "block_source6",
+	[TABLE_BLOCK_DEST4] = "block_dest4",	   [TABLE_BLOCK_DEST6] = "block_dest6",
+	[TABLE_FILTER_SOURCE4] = "filter_source4", [TABLE_FILTER_SOURCE6] = "filter_source6",
+	[TABLE_FILTER_DEST4] = "filter_dest4",	   [TABLE_FILTER_DEST6] = "filter_dest6",
 };
 
 const char *table_name(enum table table)
@@ -156,7 +156,8 @@ static int compile_block(struct compiled *out, const struct block *block, struct
 static int build_images(struct compiled *out, struct error *error)
 {
 	for (int t = 0; t < TABLE_COUNT; t++) {
-		bool v4 = t == TABLE_BLOCK_SOURCE4 || t == TABLE_BLOCK_DEST4;
+		bool v4 = t == TABLE_BLOCK_SOURCE4 || t == TABLE_BLOCK_DEST4 || t == TABLE_FILTER_SOURCE4 ||
+			  t == TABLE_FILTER_DEST4;
 		int err = (v4 ? image_build4 : image_build6)(&out->tables[t], &out->images[t]);
 
 		if (err == -E2BIG)

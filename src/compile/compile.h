@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "compile/image.h"
+#include "compile/match.h"
 #include "policy/policy.h"
 #include "sluice/config.h"
 #include "sluice/prefix.h"
@@ -26,20 +27,27 @@ struct prefix_table {
 	size_t count, capacity;
 };
 
-/* The tables of bpf/block.h, in the order of their names. */
+/* The tables of bpf/block.h and bpf/filter.h, in the order of their names. Values of the filter's are bits of sets
+ * (sluice/filter.h), in place, not rules. */
 enum table {
 	TABLE_BLOCK_SOURCE4,
 	TABLE_BLOCK_SOURCE6,
 	TABLE_BLOCK_DEST4,
 	TABLE_BLOCK_DEST6,
+	TABLE_FILTER_SOURCE4,
+	TABLE_FILTER_SOURCE6,
+	TABLE_FILTER_DEST4,
+	TABLE_FILTER_DEST6,
 	TABLE_COUNT,
 };
 
-/* What can decide a packet and is counted on its own: one target of one statement. */
+/* What can decide a packet and is counted on its own: one target of a statement of the block, or one rule of the
+ * filter. */
 struct rule {
 	char *text;	       /* canonical: "from @bogons"; the same text keeps its counters over a change */
 	struct location where; /* of the statement; borrowed from the policy */
-	const char *set;       /* name of its set, NULL for prefixes written in the rule; borrowed from the policy */
+	const char *set; /* of a block: name of its set, NULL for prefixes written there; borrowed from the policy */
+	const char *counter; /* of a filter: `count NAME`, NULL: none; borrowed from the policy */
 };
 
 /* A dynamic set that the interface names: number `index` of the maps of bpf/sets.h. */
@@ -57,6 +65,13 @@ struct compiled {
 	size_t rule_count, rule_capacity;
 	struct dynamic_use dynamic[DYNAMIC_COUNT];
 	size_t dynamic_count;
+	/* The filter: rule number n is rules[filter_first + n] and does actions[n], whose slot is filled in when its
+	 * program is loaded. */
+	size_t filter_first, filter_count;
+	struct filter_action *actions;
+	struct filter_more *more; /* the first is not used */
+	size_t more_count, more_capacity;
+	struct matches matches4, matches6;
 };
 
 /* Name of the map, as in bpf/block.h. */
