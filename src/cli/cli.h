@@ -26,6 +26,7 @@ int cli_hello(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_rollback(int argc, char **argv);
 int cli_set(int argc, char **argv);
+int cli_shadow(int argc, char **argv);
 int cli_show(int argc, char **argv);
 int cli_stats(int argc, char **argv);
 

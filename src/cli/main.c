@@ -24,6 +24,7 @@ static const struct verb {
 	{ "apply", "POLICY [--confirm TIME] [--force]", "make what runs match the policy", cli_apply },
 	{ "confirm", "", "keep what `apply --confirm` brought", cli_confirm },
 	{ "rollback", "", "go back to the previous generation", cli_rollback },
+	{ "shadow", "[POLICY|-j|--stop|--promote [--confirm TIME] [--force]]", "watch another policy", cli_shadow },
 	{ "down", "[IFACE]", "detach from one interface, or from all", cli_down },
 	{ "show", "[-j]", "what runs", cli_show },
 	{ "stats", "[IFACE] [-j] [--watch SECONDS]", "counters by verdict, reason, rule and set", cli_stats },

@@ -9,6 +9,7 @@
 #include "datapath/inspect.h"
 #include "datapath/members.h"
 #include "datapath/running.h"
+#include "datapath/shadow.h"
 #include "datapath/tidy.h"
 
 #define TIME_TEXT_MAX 32
@@ -62,6 +63,25 @@ static json_t *dynamic_json(const struct pins *pins, const char *name)
 	return json;
 }
 
+/* The candidate beside it; NULL: none. */
+static json_t *shadow_json(const struct pins *pins, const struct generation *generation)
+{
+	json_t *interfaces = json_array();
+	struct shadow shadow;
+	struct error ignored;
+	json_t *json;
+
+	if (!shadow_exists(pins, generation) || shadow_read(pins, generation, &shadow, &ignored)) {
+		json_decref(interfaces);
+		return NULL;
+	}
+	for (size_t i = 0; i < shadow.interface_count; i++)
+		json_array_append_new(interfaces, json_string(shadow.interfaces[i].name));
+	json = json_pack("{s:s, s:o}", "path", shadow.candidate.path, "interfaces", interfaces);
+	shadow_free(&shadow);
+	return json;
+}
+
 static json_t *generation_json(const struct pins *pins, const struct generation *generation)
 {
 	char text[TIME_TEXT_MAX];
@@ -76,9 +96,10 @@ static json_t *generation_json(const struct pins *pins, const struct generation 
 		else
 			json_object_set_new(sets, set->name, json_integer((json_int_t)set->prefixes));
 	}
-	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s}", "number", (int)generation->number, "path",
+	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s, s:o*}", "number", (int)generation->number, "path",
 			 generation->description.path, "applied", time_text(generation->description.applied, text),
-			 "sets", sets, "dynamic_sets", dynamic, "policy", generation->description.policy);
+			 "sets", sets, "dynamic_sets", dynamic, "policy", generation->description.policy, "shadow",
+			 shadow_json(pins, generation));
 }
 
 /* What becomes of a change that is not settled: "left" seconds, rounded up, and the generation that then "runs". */
@@ -157,6 +178,9 @@ static void print_generation(const char *title, const json_t *generation)
 		return;
 	printf("%s generation %lld  %s  applied %s\n", title, number_of(generation, "number"),
 	       text_of(generation, "path"), text_of(generation, "applied"));
+	if (json_object_get(generation, "shadow"))
+		printf("  shadow %s  beside it; `sluice shadow` tells where it differs\n",
+		       text_of(json_object_get(generation, "shadow"), "path"));
 	json_object_foreach(json_object_get(generation, "sets"), name, size)
 		printf("  set %s  %lld %s\n", name, (long long)json_integer_value(size),
 		       cli_prefixes(json_integer_value(size)));
