@@ -3,6 +3,7 @@
 #ifndef SLUICE_BPF_FILTER_H
 #define SLUICE_BPF_FILTER_H
 
+#include "classify.h"
 #include "prefixes.h"
 #include "sluice/filter.h"
 

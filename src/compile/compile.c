@@ -173,6 +173,17 @@ static int build_images(struct compiled *out, struct error *error)
 	return 0;
 }
 
+static int build_classifiers(struct compiled *out, struct error *error)
+{
+	int err = classifier_build(&out->matches4, 4, &out->classifier4, error);
+
+	if (!err)
+		err = classifier_build(&out->matches6, 6, &out->classifier6, error);
+	out->config.classifier4 = out->classifier4.layout;
+	out->config.classifier6 = out->classifier6.layout;
+	return err;
+}
+
 int compile(const struct interface *interface, struct compiled *out, struct error *error)
 {
 	int err;
@@ -188,6 +199,8 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 		return -EINVAL;
 	}
 	err = build_images(out, error);
+	if (!err)
+		err = build_classifiers(out, error);
 	if (err)
 		return err;
 	out->config.default_verdict = interface->default_verdict;
@@ -209,5 +222,9 @@ void compiled_free(struct compiled *compiled)
 		prefix_table_free(&compiled->tables[t]);
 		image_free(&compiled->images[t]);
 	}
+	free(compiled->matches4.items);
+	free(compiled->matches6.items);
+	classifier_free(&compiled->classifier4);
+	classifier_free(&compiled->classifier6);
 	*compiled = (struct compiled){ 0 };
 }

@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/memory.h"
+#include "datapath/classifier.h"
 #include "datapath/digest.h"
 #include "datapath/dynamic.h"
 #include "datapath/log.h"
@@ -37,6 +38,8 @@ static struct bpf_map *table_map(struct sluice_bpf *skeleton, enum table table)
 static int open_skeleton(const struct config *config, bool record, struct program *out, struct error *error)
 {
 	log_start();
+	if (classifier_start())
+		return refused(error, -errno, "cannot prepare libbpf");
 	out->skeleton = sluice_bpf__open();
 	if (!out->skeleton)
 		return refused(error, -errno, "cannot open the BPF object");
@@ -62,7 +65,7 @@ static int set_role(struct sluice_bpf *skeleton, enum shadow_role role)
 
 static int load_skeleton(struct program *out, struct error *error)
 {
-	int err = sluice_bpf__load(out->skeleton);
+	int err = classifier_load(out->skeleton->obj, (const struct config *)&out->skeleton->rodata->config);
 
 	if (err)
 		return refused(error, err, "the kernel refused the program");
@@ -107,6 +110,15 @@ static int fill_table(int fd, const struct image *image, const uint32_t *slots, 
 	return is_same ? 0 : error_set(error, EIO, "a prefix table reads back other than it was written");
 }
 
+static int fill_classifiers(struct sluice_bpf *skeleton, const struct compiled *compiled, struct error *error)
+{
+	int err = classifier_fill(bpf_map__fd(skeleton->maps.classifier4), &compiled->classifier4);
+
+	if (!err)
+		err = classifier_fill(bpf_map__fd(skeleton->maps.classifier6), &compiled->classifier6);
+	return err ? refused(error, err, "cannot fill the classifier") : 0;
+}
+
 /* A program for a network card's own processor is loaded for that card, and so are its maps. */
 static void set_offload(struct sluice_bpf *skeleton, unsigned ifindex)
 {
@@ -141,6 +153,10 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 			err = bpf_map__set_value_size(map, count * sizeof(uint64_t));
 	}
 	if (!err)
+		err = classifier_prepare(out->skeleton->maps.classifier4, &compiled->classifier4);
+	if (!err)
+		err = classifier_prepare(out->skeleton->maps.classifier6, &compiled->classifier6);
+	if (!err)
 		err = reuse(out->skeleton->maps.counters, how->counters, error);
 	if (!err)
 		err = reuse(out->skeleton->maps.rules, how->rules, error);
@@ -151,6 +167,8 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->images[t], how->slots,
 					 error);
 	}
+	if (!err)
+		err = fill_classifiers(out->skeleton, compiled, error);
 	if (err)
 		return err;
 	err = dynamic_fill(out->skeleton, compiled, how->sets);
@@ -225,6 +243,10 @@ static int share_all(const uint32_t *ids, uint32_t count, enum likeness likeness
 
 	for (int t = 0; t < TABLE_COUNT && !err; t++)
 		err = share(ids, count, table_map(skeleton, t), error);
+	if (!err)
+		err = share(ids, count, skeleton->maps.classifier4, error);
+	if (!err)
+		err = share(ids, count, skeleton->maps.classifier6, error);
 	if (!err)
 		err = share(ids, count, skeleton->maps.dynamic_entries, error);
 	if (!err)
@@ -321,6 +343,8 @@ void program_digest(const struct compiled *compiled, char *digest)
 			digest_add(sum, &entry->value, sizeof(entry->value));
 		}
 	}
+	digest_add(sum, compiled->classifier4.words, compiled->classifier4.count * sizeof(__u64));
+	digest_add(sum, compiled->classifier6.words, compiled->classifier6.count * sizeof(__u64));
 	for (size_t i = 0; i < compiled->dynamic_count; i++)
 		digest_add(sum, compiled->dynamic[i].set->name, strlen(compiled->dynamic[i].set->name) + 1);
 	for (size_t i = 0; i < compiled->rule_count; i++) {
