@@ -71,6 +71,7 @@ struct firewall_rule {
 	const char *count;   /* the name of a counter, or NULL */
 	const char *comment; /* what the author wrote, or NULL */
 	bool listed;	     /* for the interface that is written: once is enough */
+	bool met;	     /* some packet gets there, on some interface */
 };
 
 enum hook {

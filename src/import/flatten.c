@@ -232,10 +232,12 @@ static int list_chain(struct walk *walk, const struct frame *frame, const struct
 {
 	int err = 0;
 
-	for (size_t i = frame->next + 1; i < frame->chain->rule_count && !err; i++)
+	for (size_t i = frame->next + 1; i < frame->chain->rule_count && !err; i++) {
+		frame->chain->rules[i].met = true;
 		err = list(walk, &frame->chain->rules[i],
 			   pool_text(&walk->firewall->pool, "it is for what the RETURN before it leaves (%s)",
 				     cause->origin.text));
+	}
 	return err;
 }
 
@@ -254,6 +256,7 @@ static int walk_rule(struct walk *walk, const struct frame *frame, size_t base, 
 	const char *why = unsayable_here(walk, rule, base);
 	int err = 0;
 
+	rule->met = true;
 	if (!rule_is_for(rule, walk->flat->interface)) {
 		count_other(walk, rule);
 		return 0;

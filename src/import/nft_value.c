@@ -112,7 +112,7 @@ static bool number_of(enum field field, int version, const json_t *value, uint32
 		return find_name(version == 4 ? icmp_types : icmpv6_types, name, number);
 	if (field == FIELD_CODE)
 		return find_name(version == 4 ? icmp_codes : icmpv6_codes, name, number);
-	if (!read_range(name, '-', field, &range))
+	if (!read_range(name, ':', field, &range))
 		return false;
 	*number = range.low;
 	return range.low == range.high;

@@ -189,6 +189,23 @@ static size_t count_listed(const struct flat *flats, size_t count)
 	return listed;
 }
 
+/* Chains that nothing jumps to, and rules behind one that decides about every packet. */
+static void print_unmet(FILE *out, const struct firewall *firewall)
+{
+	for (size_t c = 0; c < firewall->chain_count; c++) {
+		const struct firewall_chain *chain = firewall->chains[c];
+		size_t unmet = 0;
+
+		for (size_t i = 0; i < chain->rule_count; i++)
+			unmet += !chain->rules[i].met;
+		if (chain->hook == HOOK_ELSEWHERE || !unmet)
+			continue;
+		fprintf(out, "#   %s, chain %s, %zu rule%s: %s\n", chain->table, chain->name, unmet,
+			unmet == 1 ? "" : "s",
+			chain->walked ? "no packet gets that far" : "no rule that is carried over jumps there");
+	}
+}
+
 static void print_head(FILE *out, const struct firewall *firewall, const char *source, const struct flat *flats,
 		       size_t count)
 {
@@ -228,13 +245,7 @@ static void print_head(FILE *out, const struct firewall *firewall, const char *s
 		print_plain(out, firewall->others[i]);
 		putc('\n', out);
 	}
-	for (size_t i = 0; i < firewall->chain_count; i++) {
-		const struct firewall_chain *chain = firewall->chains[i];
-
-		if (chain->hook == HOOK_NONE && !chain->walked && chain->rule_count)
-			fprintf(out, "#   %s, chain %s, %zu rule%s: no rule that is carried over jumps there\n",
-				chain->table, chain->name, chain->rule_count, chain->rule_count == 1 ? "" : "s");
-	}
+	print_unmet(out, firewall);
 }
 
 static void print_messages(FILE *out, const struct firewall *firewall, const struct flat *flats, size_t count)
