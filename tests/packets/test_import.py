@@ -32,6 +32,8 @@ class Result:
     def __init__(self, kind, text, *options):
         self.lines, self.messages = importing(kind, text, *options)
         self.rules, self.defaults = rules(self.lines), defaults(self.lines)
+        checked = sh("setpriv", "--bounding-set=-all", SLUICE, "check", "/dev/stdin", input="\n".join(self.lines), check=False)
+        assert checked.returncode == 0, checked.stderr
         comments = [re.sub(r"^ *# ", "", line) for line in self.lines if line.lstrip().startswith("#")]
         for message in self.messages:
             assert message in comments or message.replace("not carried over: ", "  ") in comments
@@ -112,7 +114,7 @@ def test_one_rule_that_takes_several(rule, words):
 
 
 @pytest.mark.parametrize("rule, words", [
-    ("-p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT", "accept icmpv6 type neighbor-solicitation"),
+    ("-p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT", "accept icmpv6 type nd-neighbor-solicit"),
     ("-s 2001:db8::/32 -j DROP", "drop from 2001:db8::/32"),
     ("-m hl --hl-eq 255 -j ACCEPT", "accept ipv6 ttl 255"),
     ("-j REJECT --reject-with icmp6-adm-prohibited", "reject with admin-prohibited ipv6"),
@@ -160,9 +162,14 @@ def test_policy_is_the_default():
     assert iptables("-j ACCEPT", policy="DROP").defaults == ["drop"]
 
 
-def test_both_families_have_their_own_policy():
-    four = "# iptables-save\n*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp -j ACCEPT\nCOMMIT\n"
-    six = "# ip6tables-save\n*filter\n:INPUT {} [0:0]\n-A INPUT -p udp -j ACCEPT\nCOMMIT\n"
+def test_both_families_have_their_own_policy(tmp_path):
+    """Several files are one firewall."""
+    (tmp_path / "four").write_text("# iptables-save\n*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp -j ACCEPT\nCOMMIT\n")
+    for policy, rest in (("DROP", []), ("ACCEPT", ["accept ipv6"])):
+        (tmp_path / "six").write_text(f"# ip6tables-save\n*filter\n:INPUT {policy} [0:0]\n-A INPUT -p udp -j ACCEPT\nCOMMIT\n")
+        lines, messages = importing("iptables", "", tmp_path / "four", tmp_path / "six")
+        assert rules(lines) == ["accept ipv4 tcp", "accept ipv6 udp", *rest] and not messages
+        assert defaults(lines) == ["drop"]
 
 
 def test_jumps_are_written_in_their_place():
