@@ -266,6 +266,8 @@ static const struct {
 
 static void read_statement(struct nft_rule *reading, const json_t *statement)
 {
+	if (reading->rule.verdict != RULE_CONTINUE)
+		nft_unsayable(reading, "a statement behind the verdict", statement);
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
 		const json_t *json = json_object_get(statement, statements[i].name);
 

@@ -6,6 +6,9 @@
 #include "import/import.h"
 #include "packet/protocol.h"
 
+/* A range of so many values that have names is written as a list of them. */
+#define NAMES_MAX 4
+
 static const uint8_t tcp = 6, icmp = 1, icmpv6 = 58;
 
 /* One line is about some families and some kinds of fragments that there are words for. */
@@ -74,10 +77,22 @@ static void print_value(FILE *out, enum field field, const struct terms *terms, 
 
 static void print_range(FILE *out, enum field field, const struct terms *terms, const struct range *range)
 {
-	if (range->low == range->high)
-		print_value(out, field, terms, range->low);
-	else
-		fprintf(out, "%u-%u", range->low, range->high);
+	bool named = field == FIELD_PROTOCOL || field == FIELD_TYPE;
+
+	for (uint32_t value = range->low; range->high - range->low < (named ? NAMES_MAX : 1); value++) {
+		print_value(out, field, terms, value);
+		if (value == range->high)
+			return;
+		fputs(", ", out);
+	}
+	fprintf(out, "%u-%u", range->low, range->high);
+}
+
+/* True when it is printed as several values. */
+static bool is_several(enum field field, const struct range *range)
+{
+	return range->high > range->low && range->high - range->low < NAMES_MAX &&
+	       (field == FIELD_PROTOCOL || field == FIELD_TYPE);
 }
 
 /* The values that are missing, when they are fewer. Returns how many ranges these are; `holes` has room for all. */
@@ -108,12 +123,14 @@ static void print_ranges(FILE *out, enum field field, const struct terms *terms)
 	const struct range *items = not ? holes : ranges->items;
 	size_t count = not ? hole_count : ranges->count;
 
-	fprintf(out, " %s%s%s", field_name(field), not? " not" : "", count > 1 ? " {" : "");
+	bool list = count > 1 || is_several(field, &items[0]);
+
+	fprintf(out, " %s%s%s", field_name(field), not? " not" : "", list ? " {" : "");
 	for (size_t i = 0; i < count; i++) {
 		fputs(i ? ", " : " ", out);
 		print_range(out, field, terms, &items[i]);
 	}
-	fputs(count > 1 ? " }" : "", out);
+	fputs(list ? " }" : "", out);
 }
 
 static void print_addresses(FILE *out, const char *word, const struct addresses *addresses)

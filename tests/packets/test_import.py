@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """import: what becomes of other firewalls' rules, line by line, and what is said of those that Sluice cannot say."""
 import json
-import os
 import re
+import shutil
 
 import pytest
 
@@ -322,6 +322,211 @@ def test_ufw():
     for line in ("standard input: chain FORWARD, 1 rule, policy DROP", "standard input: table nat, 1 rule"):
         assert f"#   {line}" in result.lines and f"not carried over: {line}" in result.messages
     assert "        accept ipv4 tcp dport 22  # standard input:30 ssh" in result.lines
+
+
+def nft(*lines, more="", chain="type filter hook input priority 0; policy drop;", family="inet", options=()):
+    """What nft itself says of these rules in a chain at input."""
+    if not shutil.which("nft"):
+        pytest.skip("no nft here")
+    body = "\n".join(lines)
+    text = f"table {family} t {{\n{more}\nchain c {{\n{chain}\n{body}\n}}\n}}\n"
+    said = sh("unshare", "-n", "sh", "-c", "nft -f - && nft -j list ruleset", input=text).stdout
+    return Result("nft", said, *options)
+
+
+@pytest.mark.parametrize("rule, words", [
+    ("accept", "accept"),
+    ("tcp dport 22 accept", "accept tcp dport 22"),
+    ("tcp dport { 22, 80, 1000-2000 } counter accept", "accept tcp dport { 22, 80, 1000-2000 }"),
+    ("tcp dport != 22 drop", "drop tcp dport not 22"),
+    ("udp sport >= 1024 udp dport < 1024 drop", "drop udp sport 1024-65535 dport 0-1023"),
+    ("meta l4proto { tcp, udp } th dport 53 accept", "accept protocol { tcp, udp } dport 53"),
+    ("meta l4proto { icmp, ipv6-icmp } accept", "accept protocol { icmp, icmpv6 }"),
+    ("ip protocol gre accept", "accept ipv4 protocol gre"),
+    ("ip6 nexthdr icmpv6 accept", "accept icmpv6"),
+    ("meta nfproto ipv6 drop", "drop ipv6"),
+    ("ip saddr 192.0.2.0/24 ip daddr { 198.51.100.7, 203.0.113.0/24 } drop",
+     "drop from 192.0.2.0/24 to { 198.51.100.7, 203.0.113.0/24 }"),
+    ("ip saddr != 10.0.0.0/8 drop", "drop ipv4 from not 10.0.0.0/8"),
+    ("ip saddr 192.0.2.4-192.0.2.9 drop", "drop from { 192.0.2.4/30, 192.0.2.8/31 }"),
+    ("ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept", "accept udp from fe80::/10 sport 547 dport 546"),
+    ("icmp type echo-request accept", "accept icmp type echo-request"),
+    ("icmpv6 type { nd-neighbor-solicit, nd-router-advert } accept",
+     "accept icmpv6 type { nd-router-advert, nd-neighbor-solicit }"),
+    ("icmp type destination-unreachable icmp code frag-needed accept",
+     "accept icmp type destination-unreachable code 4"),
+    ("tcp flags & (fin|syn|rst|ack) == syn accept", "accept tcp flags syn/fin,syn,rst,ack"),
+    ("tcp flags syn accept", "accept tcp flags syn"),
+    ("tcp flags == syn accept", "accept tcp flags syn/all"),
+    ("tcp flags & (syn|ack) == 0 drop", "drop tcp flags none/syn,ack"),
+    ("tcp flags ! ack drop", "drop tcp flags none/ack"),
+    ("ip ttl < 5 accept", "accept ipv4 ttl 0-4"),
+    ("ip6 hoplimit 255 accept", "accept ipv6 ttl 255"),
+    ("ip dscp { ef, cs1 } accept", "accept ipv4 dscp { 8, 46 }"),
+    ("ip length 20-100 accept", "accept ipv4 length 20-100"),
+    ("ip6 length 100 accept", "accept ipv6 length 140"),
+    ("meta length > 1000 accept", "accept length 1001-65535"),
+    ("ether saddr 02:00:00:00:00:01 accept", "accept mac 02:00:00:00:00:01"),
+    ("ip frag-off & 0x1fff != 0 drop", "drop ipv4 fragment later"),
+    ("ip frag-off & 0x3fff != 0 drop", "drop ipv4 fragment any"),
+    ("exthdr frag exists drop", "drop ipv6 extension fragment"),
+    ("tcp dport 22 limit rate 10/minute burst 7 packets accept", "accept tcp dport 22 limit 10/m burst 7"),
+    ("tcp dport 22 log prefix \"x\" counter drop", "drop tcp dport 22 log"),
+    ("tcp dport 22 reject with tcp reset", "reject with tcp-reset tcp dport 22"),
+    ("reject with icmpx type admin-prohibited", "reject with admin-prohibited ipv4 + reject with admin-prohibited ipv6"),
+    ("ip saddr . tcp dport { 192.0.2.1 . 22, 192.0.2.2 . 80-90 } accept",
+     "accept tcp from 192.0.2.1 dport 22 + accept tcp from 192.0.2.2 dport 80-90"),
+    ("drop", "drop ipv4 + drop ipv6"),
+    ("tcp dport vmap { 22 : accept, 23 : drop, 80-90 : accept }",
+     "accept tcp dport 22 + drop tcp dport 23 + accept tcp dport 80-90"),
+    ("ip saddr vmap { 192.0.2.0/24 : accept, 198.51.100.7 : drop }", "accept from 192.0.2.0/24 + drop from 198.51.100.7"),
+    ("meta l4proto vmap { tcp : accept, udp : drop }", "accept tcp + drop udp"),
+])
+def test_one_rule_of_nft(rule, words):
+    result = nft(rule)
+    assert not result.messages and sorted(result.rules) == sorted(words.split(" + "))
+    assert result.defaults == ["drop"]
+
+
+@pytest.mark.parametrize("rule, reason", [
+    ("ct state established,related accept", "no connection tracking in Sluice; --stateless"),
+    ("ct state vmap { established : accept, invalid : drop }", "no connection tracking"),
+    ("ct status dnat accept", "no connection tracking in Sluice: {\"ct\""),
+    ("fib daddr type local accept", "routing comes after XDP"),
+    ("meta mark 5 accept", "before XDP nothing has set a mark"),
+    ("meta skuid 0 accept", "XDP does not know sockets"),
+    ("exthdr hbh missing accept", "of extension headers Sluice only sees"),
+    ("rt type 0 drop", "of extension headers Sluice only sees"),
+    ("tcp option maxseg exists drop", "options of TCP"),
+    ("quota over 10 mbytes drop", "there are no quotas"),
+    ("limit rate 10 mbytes/second accept", "does not count packets"),
+    ("limit rate 10/second drop", "lets through what is over it"),
+    ("limit rate 10/second tcp dport 22 accept", "a condition behind the limit"),
+    ("log prefix \"x\"", "it only writes to the log"),
+    ("counter", "it counts and decides nothing"),
+    ("ip saddr & 255.255.0.255 == 192.0.0.1 accept", "no words"),
+    ("tcp dport 22 meta mark set 5", "filter does not change packets"),
+])
+def test_what_nft_can_and_sluice_cannot(rule, reason):
+    result = nft(rule, "udp dport 1 accept")
+    assert result.rules == ["accept udp dport 1"] and len(result.reasons) == 1
+    assert result.reasons[0].startswith("inet t c handle ") and reason in result.reasons[0]
+
+
+def test_sets_of_nft():
+    sets = ("set bad { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 192.0.2.4-192.0.2.9 } }\n"
+            "set bad6 { type ipv6_addr; elements = { 2001:db8::1 } }\n"
+            "set later { type ipv4_addr; size 99; flags timeout; timeout 1h; }\n"
+            "set ports { type inet_service; flags interval; elements = { 22, 80-90 } }\n"
+            "set pairs { type ipv4_addr . inet_service; elements = { 192.0.2.1 . 22 } }")
+    result = nft("ip saddr @bad drop", "ip6 daddr @bad6 drop", "ip saddr != @later tcp dport @ports accept",
+                 "ip saddr . tcp dport @pairs accept", more=sets)
+    assert result.rules == ["drop from @bad", "drop to @bad6", "accept ipv4 tcp from not @later dport { 22, 80-90 }",
+                            "accept tcp from 192.0.2.1 dport 22"]
+    text = "\n".join(result.lines)
+    assert "set bad {\n    10.0.0.0/8,\n    192.0.2.4/30,\n    192.0.2.8/31,\n}\n" in text
+    assert "set later dynamic size 99 timeout 1h\n" in text and "sluice set add later PREFIX" in text
+    assert "set pairs" not in text and "set ports" not in text
+
+
+def test_chains_and_maps_of_nft():
+    more = ("chain web { tcp dport 80 accept; return; }\nchain ssh { ip saddr 192.0.2.0/24 return; drop; }\n"
+            "map doors { type inet_service : verdict; elements = { 22 : jump ssh } }\nchain unused { drop; }")
+    result = nft("tcp dport { 80, 443 } jump web", "tcp dport vmap @doors", "tcp dport 22 accept", more=more)
+    assert result.rules == ["accept tcp dport 80", "accept tcp from 192.0.2.0/24 dport 22", "drop tcp dport 22",
+                            "accept tcp dport 22"]
+    assert "#   inet t, chain unused, 1 rule: no rule that is carried over jumps there" in result.lines
+
+
+def test_several_base_chains_have_to_agree():
+    """Accepted by one, a packet still meets the next; a drop is a drop."""
+    more = ("chain early { type filter hook prerouting priority -300; ip saddr 192.0.2.1 accept; ip saddr 192.0.2.0/24 drop; }\n"
+            "chain sent { type filter hook output priority 0; drop; }")
+    result = nft("tcp dport 22 accept", more=more)
+    assert result.rules == ["accept tcp from 192.0.2.1 dport 22", "drop from 192.0.2.1", "drop from 192.0.2.0/24",
+                            "accept tcp dport 22"]
+    assert result.defaults == ["drop"]
+    assert "not carried over: standard input: inet t, chain sent (filter at output), 1 rule" in result.messages
+
+
+def test_limits_per_source_of_nft():
+    sets = "set seen { type ipv4_addr; flags dynamic; }"
+    result = nft("tcp dport 22 update @seen { ip saddr limit rate over 3/minute } drop", "tcp dport 22 accept", more=sets)
+    assert result.rules == ["accept ipv4 tcp dport 22 limit 3/m burst 5 per source", "accept tcp dport 22"]
+    result = nft("add @seen { ip saddr }", "accept", more=sets)
+    assert "only `sluice set` and limits fill sets" in result.reasons[0]
+
+
+def test_interfaces_of_nft():
+    result = nft("iif lo accept", "iifname { eth0, eth1 } tcp dport 22 accept", "iifname \"eth*\" udp dport 1 accept",
+                 "iifname != \"wlan0\" udp dport 2 accept", options=("--interface", "eth1"))
+    assert result.rules == ["accept tcp dport 22", "accept udp dport 1", "accept udp dport 2"]
+
+
+FIREWALLD = """table inet firewalld {
+	chain filter_INPUT {
+		type filter hook input priority 10; policy accept;
+		ct state { established, related } accept
+		ct status dnat accept
+		iifname "lo" accept
+		ct state invalid drop
+		jump filter_INPUT_ZONES
+		reject with icmpx admin-prohibited
+	}
+	chain filter_FORWARD { type filter hook forward priority 10; policy accept; reject with icmpx admin-prohibited; }
+	chain filter_INPUT_ZONES { iifname "eth0" goto filter_IN_public; goto filter_IN_public; }
+	chain filter_IN_public {
+		jump filter_IN_public_deny
+		jump filter_IN_public_allow
+		meta l4proto { icmp, ipv6-icmp } accept
+	}
+	chain filter_IN_public_deny { ip saddr 203.0.113.0/24 drop; }
+	chain filter_IN_public_allow {
+		tcp dport 22 ct state { new, untracked } accept
+		ip6 daddr fe80::/64 udp dport 546 ct state { new, untracked } accept
+		ip saddr 192.0.2.0/24 tcp dport 5432 accept
+	}
+}
+"""
+
+
+def test_firewalld():
+    said = sh("unshare", "-n", "sh", "-c", "nft -f - && nft -j list ruleset", input=FIREWALLD).stdout
+    result = Result("nft", said, "--stateless")
+    assert result.rules == ["accept tcp flags ack", "drop from 203.0.113.0/24", "accept tcp dport 22",
+                            "accept udp to fe80::/64 dport 546", "accept tcp from 192.0.2.0/24 dport 5432",
+                            "accept protocol { icmp, icmpv6 }", "reject with admin-prohibited ipv4",
+                            "reject with admin-prohibited ipv6"]
+    assert len(result.reasons) == 2 and result.defaults == ["pass"]
+    strict = Result("nft", said)
+    assert len(strict.reasons) == 5 and any("--stateless puts in" in line for line in strict.lines)
+
+
+@pytest.mark.parametrize("text, message", [
+    ("", "standard input:1:"),
+    ("{\n\"nftables\": [\n{]}", "standard input:3:2: error: this is no JSON"),
+    ("{}", 'standard input:1: error: it has no list "nftables"'),
+    ("[1]", 'standard input:1: error: it has no list "nftables"'),
+    (json.dumps({"nftables": [{"rule": {"family": "ip", "table": "t", "chain": "c", "expr": []}}]}),
+     "standard input: error: there is no chain c for a rule"),
+    (json.dumps({"nftables": [{"chain": {"family": "ip", "table": "t", "name": "c"}},
+                              {"rule": {"family": "ip", "table": "t", "chain": "c", "expr": 5}}]}),
+     "standard input: error: a rule of chain c has no list of expressions"),
+])
+def test_bad_input_of_nft(text, message):
+    lines, messages = importing("nft", text, status=1)
+    assert not lines and messages[0].startswith(message)
+
+
+@pytest.mark.parametrize("expression", [5, "x", None, [], {"match": 5}, {"match": {"left": {}, "right": {}}}, {"vmap": 5},
+                                        {"limit": []}, {"jump": {}}, {"reject": 3}, {"set": {"elem": []}},
+                                        {"match": {"op": "==", "left": {"concat": [1]}, "right": {"set": [{"concat": [2]}]}}}])
+def test_senseless_expressions_do_no_harm(expression):
+    chain = {"family": "ip", "table": "t", "name": "c", "hook": "input", "type": "filter", "prio": 0, "policy": "drop"}
+    rule = {"family": "ip", "table": "t", "chain": "c", "handle": 1, "expr": [expression, {"accept": None}]}
+    text = json.dumps({"nftables": [{"chain": chain}, {"rule": rule}]})
+    result = sh(SLUICE, "import", "nft", input=text, check=False)
+    assert result.returncode in (0, 1) and ("not carried over" in result.stderr or "error" in result.stderr or expression == {"vmap": 5})
 
 
 @pytest.mark.parametrize("text, message", [
