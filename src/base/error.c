@@ -152,6 +152,8 @@ void error_print(FILE *out, const struct error *error)
 {
 	if (!error->file[0])
 		fprintf(out, "sluice: ");
+	else if (error->line && !error->column)
+		fprintf(out, "%s:%d: error: ", error->file, error->line);
 	else if (error->line)
 		fprintf(out, "%s:%d:%d: error: ", error->file, error->line, error->column);
 	else

@@ -23,6 +23,7 @@ int cli_confirm(int argc, char **argv);
 int cli_down(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_hello(int argc, char **argv);
+int cli_import(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_rollback(int argc, char **argv);
 int cli_set(int argc, char **argv);

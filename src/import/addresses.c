@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "import/addresses.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+/* Cutting a small prefix out of a large one takes up to 128 pieces. */
+#define PREFIXES_MAX 100000
+
+static int bits_of(const struct prefix *prefix)
+{
+	return prefix->version == 4 ? 32 : 128;
+}
+
+static void set_bit(struct prefix *prefix, int bit)
+{
+	prefix->address[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+}
+
+/* Both halves of one prefix, next to each other. */
+static bool are_halves(const struct prefix *left, const struct prefix *right)
+{
+	struct prefix wide = *left, other;
+
+	if (left->version != right->version || left->length != right->length || !left->length)
+		return false;
+	wide.length--;
+	other = wide;
+	other.length = left->length;
+	if (memcmp(other.address, left->address, sizeof(other.address)) != 0 || !prefix_covers(&wide, left))
+		return false;
+	set_bit(&other, wide.length);
+	return left->address[wide.length / 8] != right->address[wide.length / 8] &&
+	       !memcmp(other.address, right->address, sizeof(other.address));
+}
+
+struct addresses addresses_make(struct pool *pool, const struct prefix *items, size_t count, bool not)
+{
+	struct prefix *made = pool_copy(pool, items, count * sizeof(*items));
+	size_t kept = 0;
+
+	if (count)
+		qsort(made, count, sizeof(*made), prefix_compare);
+	for (size_t i = 0; i < count; i++) {
+		if (kept && prefix_covers(&made[kept - 1], &made[i]))
+			continue;
+		made[kept++] = made[i];
+		while (kept > 1 && are_halves(&made[kept - 2], &made[kept - 1])) {
+			kept--;
+			made[kept - 1].length--;
+		}
+	}
+	return (struct addresses){ .items = made, .count = kept, .given = true, .not= not};
+}
+
+static int first_difference(const struct prefix *first, const struct prefix *last)
+{
+	int bit = 0;
+
+	while (bit < bits_of(first) && !((first->address[bit / 8] ^ last->address[bit / 8]) & 0x80 >> bit % 8))
+		bit++;
+	return bit;
+}
+
+/* True when all bits from `bit` on are `value`. */
+static bool rest_is(const struct prefix *prefix, int bit, int value)
+{
+	for (; bit < bits_of(prefix); bit++) {
+		if (!!(prefix->address[bit / 8] & 0x80 >> bit % 8) != value)
+			return false;
+	}
+	return true;
+}
+
+static struct prefix with_rest(const struct prefix *prefix, int bit, int value)
+{
+	struct prefix made = *prefix;
+
+	for (; bit < bits_of(prefix); bit++) {
+		made.address[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+		if (value)
+			set_bit(&made, bit);
+	}
+	return made;
+}
+
+void addresses_from_range(struct prefixes *list, const struct prefix *first, const struct prefix *last)
+{
+	int common = first_difference(first, last);
+
+	if (rest_is(first, common, 0) && rest_is(last, common, 1)) {
+		struct prefix prefix = *first;
+
+		prefix.length = (uint8_t)common;
+		prefixes_add(list, prefix);
+		return;
+	}
+	struct prefix low_end = with_rest(first, common + 1, 1);
+	struct prefix high_begin = with_rest(last, common + 1, 0);
+
+	addresses_from_range(list, first, &low_end);
+	addresses_from_range(list, &high_begin, last);
+}
+
+unsigned addresses_families(const struct addresses *addresses)
+{
+	unsigned families = 0;
+
+	if (!addresses->given || addresses->not|| addresses->unknown)
+		return FAMILY_IP;
+	for (size_t i = 0; i < addresses->count; i++)
+		families |= addresses->items[i].version == 4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	return families;
+}
+
+static bool in_families(const struct prefix *prefix, unsigned families)
+{
+	return families & (prefix->version == 4 ? FAMILY_IPV4 : FAMILY_IPV6);
+}
+
+struct addresses addresses_of_families(struct pool *pool, const struct addresses *addresses, unsigned families)
+{
+	struct addresses kept = *addresses;
+	struct prefix *items;
+	size_t count = 0;
+
+	for (size_t i = 0; i < addresses->count; i++)
+		count += in_families(&addresses->items[i], families);
+	if (count == addresses->count || addresses->set)
+		return kept;
+	items = pool_alloc(pool, count * sizeof(*items));
+	kept.count = 0;
+	for (size_t i = 0; i < addresses->count; i++) {
+		if (in_families(&addresses->items[i], families))
+			items[kept.count++] = addresses->items[i];
+	}
+	kept.items = items;
+	return kept;
+}
+
+bool addresses_equal(const struct addresses *a, const struct addresses *b)
+{
+	if (a->given != b->given || a->not!= b->not|| a->unknown != b->unknown || a->count != b->count)
+		return false;
+	if (a->unknown && strcmp(a->set, b->set) != 0)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (prefix_compare(&a->items[i], &b->items[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Adds what of `prefix` none of `holes` covers. False when that takes too many pieces. */
+static bool add_without(struct prefixes *list, const struct prefix *prefix, const struct addresses *holes)
+{
+	struct prefix half = *prefix;
+	bool inside = false;
+
+	for (size_t i = 0; i < holes->count; i++) {
+		if (prefix_covers(&holes->items[i], prefix))
+			return true;
+		inside |= prefix_covers(prefix, &holes->items[i]);
+	}
+	if (!inside) {
+		prefixes_add(list, *prefix);
+		return list->count <= PREFIXES_MAX;
+	}
+	half.length++;
+	if (!add_without(list, &half, holes))
+		return false;
+	set_bit(&half, prefix->length);
+	return add_without(list, &half, holes);
+}
+
+static bool add_common(struct prefixes *list, const struct prefix *prefix, const struct addresses *other)
+{
+	if (other->not)
+		return add_without(list, prefix, other);
+	for (size_t i = 0; i < other->count; i++) {
+		if (prefix_covers(&other->items[i], prefix))
+			prefixes_add(list, *prefix);
+		else if (prefix_covers(prefix, &other->items[i]))
+			prefixes_add(list, other->items[i]);
+	}
+	return list->count <= PREFIXES_MAX;
+}
+
+/* Neither of them: one list of both. */
+static struct addresses not_either(struct pool *pool, const struct addresses *a, const struct addresses *b)
+{
+	struct prefixes list = { 0 };
+	struct addresses made;
+
+	for (size_t i = 0; i < a->count; i++)
+		prefixes_add(&list, a->items[i]);
+	for (size_t i = 0; i < b->count; i++)
+		prefixes_add(&list, b->items[i]);
+	made = addresses_make(pool, list.items, list.count, true);
+	prefixes_free(&list);
+	return made;
+}
+
+enum terms_result addresses_and(struct pool *pool, const struct addresses *a, const struct addresses *b,
+				struct addresses *both, const char **why)
+{
+	struct prefixes list = { 0 };
+	bool fits = true;
+
+	if (!a->given || !b->given || addresses_equal(a, b)) {
+		*both = a->given ? *a : *b;
+		return TERMS_OK;
+	}
+	if (a->unknown || b->unknown) {
+		*why = "two conditions on one address, one of them a set whose content is not in the rules";
+		return TERMS_UNSAYABLE;
+	}
+	if (a->not&&b->not) {
+		*both = not_either(pool, a, b);
+		return TERMS_OK;
+	}
+	if (a->not) {
+		const struct addresses *swap = a;
+
+		a = b;
+		b = swap;
+	}
+	for (size_t i = 0; i < a->count && fits; i++)
+		fits = add_common(&list, &a->items[i], b);
+	*both = addresses_make(pool, list.items, list.count, false);
+	/* The same addresses by the same name. */
+	if (addresses_equal(both, a))
+		*both = *a;
+	else if (addresses_equal(both, b))
+		*both = *b;
+	prefixes_free(&list);
+	*why = "the addresses that are left would take too many prefixes";
+	return !fits ? TERMS_UNSAYABLE : both->count ? TERMS_OK : TERMS_NEVER;
+}

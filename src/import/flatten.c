@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "import/flatten.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+#define DEPTH_MAX 64 /* of jumps; the kernel takes 16 in nftables */
+#define ITEMS_MAX FILTER_RULES_MAX
+
+/* Where the packet goes on when a chain is at its end. */
+struct frame {
+	const struct firewall_chain *chain;
+	size_t next;
+	const struct frame *parent;
+	unsigned depth;
+};
+
+struct walk {
+	struct firewall *firewall;
+	struct flat *flat;
+	struct firewall_chain **bases; /* in their order */
+	size_t base_count;
+	struct error *error;
+};
+
+/* What becomes of the packets that a rule, or a chain, was written for. */
+enum fate {
+	FATE_GOES_ON, /* some of them meet the next rule */
+	FATE_LEAVES,  /* none does, but some meet what follows the jump to this chain */
+	FATE_DECIDED, /* all of them have a verdict */
+};
+
+static int walk_chain(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context,
+		      enum fate *fate);
+static int walk_on(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context);
+
+static int add_item(struct walk *walk, struct item item)
+{
+	struct flat *flat = walk->flat;
+
+	if (flat->count == ITEMS_MAX) {
+		struct location where = item.rule ? item.rule->origin.where : item.chain->origin.where;
+
+		return error_at(walk->error, where, "written one by one, these are more than %d rules", ITEMS_MAX);
+	}
+	flat->items = xgrow(flat->items, flat->count, &flat->capacity, sizeof(*flat->items));
+	flat->items[flat->count++] = item;
+	return 0;
+}
+
+/* Once for each rule and interface, wherever it is jumped to from; a map of verdicts is one rule, too. */
+static int list(struct walk *walk, struct firewall_rule *rule, const char *why)
+{
+	const struct item *last = walk->flat->count ? &walk->flat->items[walk->flat->count - 1] : NULL;
+
+	if (rule->listed)
+		return 0;
+	rule->listed = true;
+	if (last && last->kind == ITEM_LISTED && last->rule->origin.text == rule->origin.text &&
+	    !strcmp(last->why, why))
+		return 0;
+	return add_item(walk, (struct item){ .kind = ITEM_LISTED, .rule = rule, .why = why });
+}
+
+static bool names_match(const char *pattern, const char *interface)
+{
+	size_t length = strlen(pattern);
+
+	if (length && (pattern[length - 1] == '+' || pattern[length - 1] == '*'))
+		return !strncmp(pattern, interface, length - 1);
+	return !strcmp(pattern, interface);
+}
+
+static bool rule_is_for(const struct firewall_rule *rule, const char *interface)
+{
+	for (const struct interface_condition *c = rule->interfaces; c; c = c->next) {
+		bool named = false;
+
+		for (size_t i = 0; i < c->count; i++)
+			named |= names_match(c->names[i], interface);
+		if (named == c->not)
+			return false;
+	}
+	return true;
+}
+
+/* Packets of these terms were accepted by base chain number `base`: those behind it have their say. */
+static int accepted(struct walk *walk, size_t base, const struct terms *terms, const struct firewall_rule *rule,
+		    const struct firewall_chain *chain)
+{
+	struct item item = { .terms = *terms, .verdict = RULE_ACCEPT, .rule = rule, .chain = chain };
+
+	for (size_t next = base + 1; next < walk->base_count; next++) {
+		struct frame frame = { .chain = walk->bases[next] };
+		struct terms family = terms_all(frame.chain->families), both;
+		const char *why;
+		int err;
+
+		if (terms_and(&walk->firewall->pool, &item.terms, &family, &both, &why) != TERMS_OK)
+			continue;
+		err = walk_on(walk, &frame, next, &both);
+		if (err)
+			return err;
+		family = terms_all(FAMILY_ALL & ~frame.chain->families);
+		if (terms_and(&walk->firewall->pool, &item.terms, &family, &both, &why) != TERMS_OK)
+			return 0;
+		item.terms = both;
+	}
+	item.log = rule && rule->log;
+	item.limited = rule && rule->limit.kind != LIMIT_NONE;
+	return add_item(walk, item);
+}
+
+/* What the end of a base chain does. */
+static int policy(struct walk *walk, const struct firewall_chain *chain, size_t base, const struct terms *terms,
+		  const struct firewall_rule *rule)
+{
+	if (chain->drop)
+		return add_item(walk,
+				(struct item){ .terms = *terms, .verdict = RULE_DROP, .rule = rule, .chain = chain });
+	return accepted(walk, base, terms, rule, chain);
+}
+
+/* Writes again what is left of the way of packets with these terms, to its very end. */
+static int walk_on(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context)
+{
+	enum fate fate;
+
+	for (; frame; frame = frame->parent) {
+		int err = walk_chain(walk, frame, base, context, &fate);
+
+		if (err || fate == FATE_DECIDED)
+			return err;
+	}
+	return policy(walk, walk->bases[base], base, context, NULL);
+}
+
+static int walk_jump(struct walk *walk, const struct frame *frame, size_t base, const struct firewall_rule *rule,
+		     const struct terms *terms, bool whole, enum fate *fate)
+{
+	struct firewall_chain *chain = firewall_chain(walk->firewall, frame->chain->table, rule->target);
+	struct frame back = *frame, into = { .chain = chain, .parent = &back, .depth = frame->depth + 1 };
+	enum fate inside;
+	int err;
+
+	if (!chain)
+		return error_at(walk->error, rule->origin.where, "there is no chain %s to jump to", rule->target);
+	if (into.depth > DEPTH_MAX)
+		return error_at(walk->error, rule->origin.where, "the way through chain %s comes back here in a circle",
+				rule->target);
+	back.next++;
+	if (rule->verdict == RULE_GOTO) {
+		into.parent = frame->parent; /* the way back leaves this chain out */
+		chain->walked = true;
+		if (!whole)
+			return walk_on(walk, &into, base, terms);
+	}
+	err = walk_chain(walk, &into, base, terms, &inside);
+	if (whole && inside == FATE_DECIDED)
+		*fate = FATE_DECIDED;
+	else if (whole && rule->verdict == RULE_GOTO)
+		*fate = FATE_LEAVES;
+	return err;
+}
+
+static int walk_return(struct walk *walk, const struct frame *frame, size_t base, const struct firewall_rule *rule,
+		       const struct terms *terms)
+{
+	if (frame->next + 1 == frame->chain->rule_count)
+		return 0;
+	return frame->parent ? walk_on(walk, frame->parent, base, terms)
+			     : policy(walk, frame->chain, base, terms, rule);
+}
+
+/* Writes a rule with one of its terms; `whole`: these are all packets that get here. */
+static int walk_terms(struct walk *walk, const struct frame *frame, size_t base, const struct firewall_rule *rule,
+		      const struct terms *terms, bool whole, enum fate *fate)
+{
+	bool limited = rule->limit.kind != LIMIT_NONE;
+
+	switch (rule->verdict) {
+	case RULE_CONTINUE:
+		return 0;
+	case RULE_ACCEPT:
+		if (whole && !limited)
+			*fate = FATE_DECIDED;
+		return accepted(walk, base, terms, rule, frame->chain);
+	case RULE_DROP:
+	case RULE_REJECT:
+		if (whole && !limited)
+			*fate = FATE_DECIDED;
+		return add_item(walk, (struct item){ .terms = *terms,
+						     .verdict = rule->verdict,
+						     .rule = rule,
+						     .chain = frame->chain,
+						     .limited = limited,
+						     .log = rule->log });
+	case RULE_RETURN:
+		if (whole)
+			*fate = FATE_LEAVES;
+		return whole ? 0 : walk_return(walk, frame, base, rule, terms);
+	case RULE_JUMP:
+	case RULE_GOTO:
+		return walk_jump(walk, frame, base, rule, terms, whole, fate);
+	}
+	return 0;
+}
+
+/* Why a rule that could be said by itself cannot be said where it stands; NULL when it can. */
+static const char *unsayable_here(struct walk *walk, const struct firewall_rule *rule, size_t base)
+{
+	bool limited = rule->limit.kind != LIMIT_NONE;
+
+	if (rule->unsayable)
+		return rule->unsayable;
+	if (rule->verdict == RULE_CONTINUE && rule->log)
+		return "it only writes to the log: give `log` to the rule that decides";
+	if (rule->verdict == RULE_CONTINUE)
+		return "it counts and decides nothing";
+	if (limited && rule->verdict != RULE_ACCEPT && rule->verdict != RULE_DROP && rule->verdict != RULE_REJECT)
+		return "a limit decides between two ways here; in Sluice what is over a limit is dropped";
+	if (limited && rule->choice.count > 1)
+		return "one limit for what would take several rules";
+	if (limited && rule->verdict == RULE_ACCEPT && base + 1 < walk->base_count)
+		return "a limit, and other chains have a say after it";
+	return NULL;
+}
+
+static int list_chain(struct walk *walk, const struct frame *frame, const struct firewall_rule *cause)
+{
+	int err = 0;
+
+	for (size_t i = frame->next + 1; i < frame->chain->rule_count && !err; i++) {
+		frame->chain->rules[i].met = true;
+		err = list(walk, &frame->chain->rules[i],
+			   pool_text(&walk->firewall->pool, "it is for what the RETURN before it leaves (%s)",
+				     cause->origin.text));
+	}
+	return err;
+}
+
+static void count_other(struct walk *walk, const struct firewall_rule *rule)
+{
+	if (rule_is_for(rule, "lo") && !rule->interfaces->not)
+		walk->flat->loopback_rules++;
+	else
+		walk->flat->other_rules++;
+}
+
+static int walk_rule(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context,
+		     enum fate *fate)
+{
+	struct firewall_rule *rule = &frame->chain->rules[frame->next];
+	const char *why = unsayable_here(walk, rule, base);
+	int err = 0;
+
+	rule->met = true;
+	if (!rule_is_for(rule, walk->flat->interface)) {
+		count_other(walk, rule);
+		return 0;
+	}
+	for (size_t i = 0; i < rule->choice.count && !why && *fate == FATE_GOES_ON && !err; i++) {
+		struct terms both;
+
+		if (terms_and(&walk->firewall->pool, context, &rule->choice.items[i], &both, &why) == TERMS_OK)
+			err = walk_terms(walk, frame, base, rule, &both, terms_equal(&both, context), fate);
+	}
+	if (!why || err)
+		return err;
+	err = list(walk, rule, why);
+	/* What follows in this chain is not for those that would have left it here, and nobody knows which these are.
+	 */
+	if (!err && rule->verdict == RULE_RETURN) {
+		*fate = FATE_LEAVES;
+		err = list_chain(walk, frame, rule);
+	}
+	return err;
+}
+
+/* Writes the rules of a chain from frame->next on, for packets of the context. */
+static int walk_chain(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context,
+		      enum fate *fate)
+{
+	struct frame at = *frame;
+	int err = 0;
+
+	*fate = FATE_GOES_ON;
+	for (; at.next < at.chain->rule_count && *fate == FATE_GOES_ON && !err; at.next++)
+		err = walk_rule(walk, &at, base, context, fate);
+	return err;
+}
+
+static bool comes_before(const struct firewall_chain *a, const struct firewall_chain *b)
+{
+	return a->hook != b->hook ? a->hook < b->hook : a->priority < b->priority;
+}
+
+static bool is_base(const struct firewall_chain *chain, const char *interface)
+{
+	bool here = !chain->device_count;
+
+	for (size_t i = 0; i < chain->device_count; i++)
+		here |= !strcmp(chain->devices[i], interface);
+	return here && (chain->hook == HOOK_INGRESS || chain->hook == HOOK_PREROUTING || chain->hook == HOOK_INPUT);
+}
+
+/* Policies that drop whatever is left of a family, when no rule for that family comes behind them: they are the
+ * default.
+ */
+static void settle_default(struct flat *flat)
+{
+	unsigned dropped = 0, behind = 0;
+
+	for (size_t i = flat->count; i-- > 0;) {
+		const struct item *item = &flat->items[i];
+		struct terms all = terms_all(item->terms.families);
+
+		if (item->kind == ITEM_LISTED)
+			continue;
+		if (!item->rule && item->verdict == RULE_DROP && !(all.families & behind) &&
+		    terms_equal(&item->terms, &all)) {
+			dropped |= all.families;
+			memmove(flat->items + i, flat->items + i + 1, (--flat->count - i) * sizeof(*flat->items));
+		} else {
+			behind |= item->terms.families;
+		}
+	}
+	flat->drop = dropped & FAMILY_IP;
+	flat->passed = flat->drop ? FAMILY_IP & ~dropped : 0;
+}
+
+static int walk_bases(struct walk *walk)
+{
+	unsigned left = FAMILY_ALL; /* families of which some packets are not decided */
+	int err = 0;
+
+	for (size_t i = 0; i < walk->base_count && !err; i++) {
+		struct firewall_chain *chain = walk->bases[i];
+		struct frame frame = { .chain = chain };
+		struct terms context = terms_all(chain->families & left);
+		enum fate fate;
+
+		chain->walked = true;
+		if (!context.families)
+			continue;
+		err = walk_chain(walk, &frame, i, &context, &fate);
+		/* Also where a rule has decided about everything before: the policy is what the author wants by
+		 * default. */
+		if (!err && chain->drop)
+			err = policy(walk, chain, i, &context, NULL);
+		if (chain->drop || fate == FATE_DECIDED)
+			left &= ~context.families;
+	}
+	return err;
+}
+
+static void forget_listed(struct firewall *firewall)
+{
+	for (size_t c = 0; c < firewall->chain_count; c++) {
+		for (size_t i = 0; i < firewall->chains[c]->rule_count; i++)
+			firewall->chains[c]->rules[i].listed = false;
+	}
+}
+
+/* In the order in which packets meet them; chains of the same priority as they were read. */
+static void sort_bases(struct walk *walk)
+{
+	for (size_t i = 1; i < walk->base_count; i++) {
+		for (size_t j = i; j > 0 && comes_before(walk->bases[j], walk->bases[j - 1]); j--) {
+			struct firewall_chain *swap = walk->bases[j];
+
+			walk->bases[j] = walk->bases[j - 1];
+			walk->bases[j - 1] = swap;
+		}
+	}
+}
+
+int flatten(struct firewall *firewall, const char *interface, struct flat *flat, struct error *error)
+{
+	CLEANUP_FREE struct firewall_chain **bases = xcalloc(firewall->chain_count, sizeof(struct firewall_chain *));
+	struct flat made = { .interface = interface };
+	struct walk walk = { .firewall = firewall, .flat = &made, .bases = bases, .error = error };
+	int err;
+
+	for (size_t i = 0; i < firewall->chain_count; i++) {
+		if (is_base(firewall->chains[i], interface))
+			bases[walk.base_count++] = firewall->chains[i];
+	}
+	sort_bases(&walk);
+	forget_listed(firewall);
+	err = walk_bases(&walk);
+	if (err) {
+		flat_free(&made);
+		return err;
+	}
+	settle_default(&made);
+	*flat = made;
+	return 0;
+}
+
+void flat_free(struct flat *flat)
+{
+	free(flat->items);
+	*flat = (struct flat){ 0 };
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What iptables.c, which reads lines, and iptables_options.c, which knows what options mean, share. */
+#ifndef SLUICE_IMPORT_IPTABLES_H
+#define SLUICE_IMPORT_IPTABLES_H
+
+#include "import/firewall.h"
+
+/* A rule while its words are read. */
+struct reading {
+	struct firewall *firewall;
+	struct firewall_rule *rule;
+	char **words;
+	size_t count, at;  /* `at`: the next one */
+	unsigned families; /* of the file */
+	bool not;	   /* a `!` stands before the option */
+	bool skip;	   /* a module that cannot be said: its options have no meaning here, up to the target */
+	bool jump_is_goto;
+	const char *jump; /* the target's name, or NULL */
+	unsigned states;  /* those that the rule allows */
+};
+
+/* The next word, or NULL at the end. */
+char *reading_next(struct reading *reading);
+
+/* Reads one option, whose values are the next words. Returns 0, or a negative errno with `error` set when the line is
+ * no rule: a value that is missing or senseless. What is only not to be said in Sluice is noted in the rule. */
+int iptables_option(struct reading *reading, const char *name, struct error *error);
+
+/* Reads what the target `reading->jump` does, when that is no chain of the user's. */
+int iptables_target(struct reading *reading, struct error *error);
+
+#endif

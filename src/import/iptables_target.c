@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <string.h>
+
+#include "import/iptables.h"
+
+static const struct {
+	const char *name;
+	enum filter_reject reject;
+	const char *note; /* when Sluice's answer is another one */
+} rejects[] = {
+	{ "icmp-net-unreachable", FILTER_REJECT_NET, NULL },
+	{ "icmp-host-unreachable", FILTER_REJECT_HOST, NULL },
+	{ "icmp-port-unreachable", FILTER_REJECT_PORT, NULL },
+	{ "icmp-proto-unreachable", FILTER_REJECT_PORT, "answers port unreachable, not protocol unreachable" },
+	{ "icmp-net-prohibited", FILTER_REJECT_PROHIBITED, "answers admin prohibited, not net prohibited" },
+	{ "icmp-host-prohibited", FILTER_REJECT_PROHIBITED, "answers admin prohibited, not host prohibited" },
+	{ "icmp-admin-prohibited", FILTER_REJECT_PROHIBITED, NULL },
+	{ "tcp-reset", FILTER_REJECT_RESET, NULL },
+	{ "icmp6-no-route", FILTER_REJECT_NET, NULL },
+	{ "no-route", FILTER_REJECT_NET, NULL },
+	{ "icmp6-adm-prohibited", FILTER_REJECT_PROHIBITED, NULL },
+	{ "adm-prohibited", FILTER_REJECT_PROHIBITED, NULL },
+	{ "icmp6-addr-unreachable", FILTER_REJECT_HOST, NULL },
+	{ "addr-unreach", FILTER_REJECT_HOST, NULL },
+	{ "icmp6-port-unreachable", FILTER_REJECT_PORT, NULL },
+	{ "port-unreach", FILTER_REJECT_PORT, NULL },
+};
+
+static int read_reject(struct reading *reading, struct error *error)
+{
+	const char *word = reading_next(reading);
+	const char *with = word && !strcmp(word, "--reject-with") ? reading_next(reading) : NULL;
+
+	reading->rule->verdict = RULE_REJECT;
+	reading->rule->reject = FILTER_REJECT_PORT;
+	if (word && !with)
+		return error_at(error, reading->rule->origin.where, "REJECT takes --reject-with and a kind, not \"%s\"",
+				word);
+	for (size_t i = 0; with && i < sizeof(rejects) / sizeof(rejects[0]); i++) {
+		if (strcmp(rejects[i].name, with) != 0)
+			continue;
+		reading->rule->reject = rejects[i].reject;
+		if (rejects[i].note)
+			rule_note(reading->firewall, reading->rule, rejects[i].note);
+		return 0;
+	}
+	return with ? error_at(error, reading->rule->origin.where, "there is no --reject-with \"%s\"", with) : 0;
+}
+
+static const struct {
+	const char *name, *why;
+} targets[] = {
+	{ "MARK", "marks packets and decides nothing" },
+	{ "CONNMARK", "marks connections and decides nothing" },
+	{ "NFQUEUE", "asks another program" },
+	{ "QUEUE", "asks another program" },
+	{ "SET", "fills a set while packets flow: only `sluice set` does that" },
+	{ "SYNPROXY", "answers in place of the server" },
+	{ "TARPIT", "holds connections open" },
+};
+
+static bool only_logs(const char *name)
+{
+	return !strcmp(name, "LOG") || !strcmp(name, "NFLOG") || !strcmp(name, "ULOG") || !strcmp(name, "AUDIT");
+}
+
+int iptables_target(struct reading *reading, struct error *error)
+{
+	struct firewall_rule *rule = reading->rule;
+	const char *name = reading->jump;
+
+	if (!strcmp(name, "ACCEPT")) {
+		rule->verdict = RULE_ACCEPT;
+	} else if (!strcmp(name, "DROP")) {
+		rule->verdict = RULE_DROP;
+	} else if (!strcmp(name, "RETURN")) {
+		rule->verdict = RULE_RETURN;
+	} else if (!strcmp(name, "REJECT")) {
+		return read_reject(reading, error);
+	} else if (only_logs(name)) {
+		rule->log = true;
+	} else {
+		for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+			if (!strcmp(targets[i].name, name))
+				rule_unsayable(reading->firewall, rule, "-j %s: %s", name, targets[i].why);
+		}
+		rule_unsayable(reading->firewall, rule,
+			       "-j %s: there is no such chain in the file, and no word for that in Sluice", name);
+	}
+	return 0;
+}
