@@ -117,14 +117,36 @@ static json_t *change_json(const struct running *running)
 	return json;
 }
 
+/* Interfaces that the policy names and that nothing stands on: gone when it was applied or gone back to, or made anew
+ * since. NULL: none. */
+static json_t *unguarded_json(const struct running *running)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; running->current && i < running->current->description.interface_count; i++) {
+		const char *name = running->current->description.interfaces[i].name;
+		const struct attachment *attachment = running_attachment(running, name);
+
+		if (!attachment || !attachment->ifindex)
+			json_array_append_new(names, json_string(name));
+	}
+	if (json_array_size(names))
+		return names;
+	json_decref(names);
+	return NULL;
+}
+
 /* Needs the lock: to whom it does not hold, a change under way looks like one that was cut off. */
 static json_t *collect(const struct pins *pins, const struct running *running)
 {
 	json_t *interfaces = json_array();
 	json_t *json = json_pack("{s:o}", "interfaces", interfaces);
+	json_t *unguarded;
 
 	for (size_t i = 0; i < running->attachment_count; i++)
 		json_array_append_new(interfaces, attachment_json(running, &running->attachments[i]));
+	if ((unguarded = unguarded_json(running)))
+		json_object_set_new(json, "unguarded", unguarded);
 	if (running->current)
 		json_object_set_new(json, "current", generation_json(pins, running->current));
 	if (running->previous)
@@ -167,6 +189,14 @@ static void print_interface(const json_t *interface, bool anything_runs)
 		       number_of(program, "id"), text_of(program, "name"), text_of(program, "tag"),
 		       number_of(interface, "link"), number_of(program, "verified_instructions"),
 		       number_of(program, "machine_code_bytes"), number_of(interface, "map_bytes") / 1024);
+}
+
+static void print_unguarded(const char *interface, const struct running *running)
+{
+	if (running_attachment(running, interface))
+		return; /* said: detached */
+	printf("%s  nothing guards it: %s\n", interface,
+	       if_nametoindex(interface) ? "apply the policy again" : "there is no such interface");
 }
 
 static void print_generation(const char *title, const json_t *generation)
@@ -244,6 +274,8 @@ int cli_show(int argc, char **argv)
 	} else {
 		json_array_foreach(json_object_get(json, "interfaces"), index, interface)
 			print_interface(interface, running.current);
+		json_array_foreach(json_object_get(json, "unguarded"), index, interface)
+			print_unguarded(json_string_value(interface), &running);
 		if (!running.attachment_count)
 			printf("nothing of Sluice runs here\n");
 		print_generation("current ", json_object_get(json, "current"));

@@ -315,6 +315,30 @@ int generation_confirm(struct settled *settled, unsigned *number, struct error *
 	return err;
 }
 
+/* Where a generation is to run again: on those of its interfaces that are there, or, when none is, on all of them, to
+ * be refused. Returns how many. */
+static size_t place_again(const struct generation *to, struct placement *placements)
+{
+	const struct description *description = &to->description;
+	bool any = false;
+	size_t count = 0;
+
+	for (size_t i = 0; i < description->interface_count; i++)
+		any |= if_nametoindex(description->interfaces[i].name) != 0;
+	for (size_t i = 0; i < description->interface_count; i++) {
+		if (any && !if_nametoindex(description->interfaces[i].name))
+			continue;
+		placements[count++] = (struct placement){
+			.interface = description->interfaces[i].name,
+			.mode = description->interfaces[i].mode,
+			.program = bpf_prog_get_fd_by_id(to->program_ids[i]),
+			.old = -1,
+			.created = -1,
+		};
+	}
+	return count;
+}
+
 static int go_back(const struct pins *pins, const struct running *running, struct error *error)
 {
 	const struct generation *to = running->previous;
@@ -328,19 +352,12 @@ static int go_back(const struct pins *pins, const struct running *running, struc
 			   running->current ? running->current->number : 0);
 		return -ENOENT;
 	}
-	count = to->description.interface_count;
-	placements = xcalloc(count, sizeof(*placements));
-	for (size_t i = 0; i < count; i++) {
-		placements[i] = (struct placement){
-			.interface = to->description.interfaces[i].name,
-			.mode = to->description.interfaces[i].mode,
-			.program = bpf_prog_get_fd_by_id(to->program_ids[i]),
-			.old = -1,
-			.created = -1,
-		};
-		if (placements[i].program < 0 && !err)
-			err = error_set(error, errno, "cannot open the program of %s in generation %u: %s",
-					placements[i].interface, to->number, strerror(errno));
+	placements = xcalloc(to->description.interface_count, sizeof(*placements));
+	count = place_again(to, placements);
+	for (size_t i = 0; i < count && !err; i++) {
+		if (placements[i].program < 0)
+			err = error_set(error, ENOENT, "cannot open the program of %s in generation %u",
+					placements[i].interface, to->number);
 	}
 	if (!err)
 		err = swap_check(running, placements, count, error);
