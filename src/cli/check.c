@@ -60,7 +60,7 @@ static int check_interface(const struct interface *interface, uint32_t instructi
 
 	if (!err) {
 		printf("interface %s: %s, fragments %s, malformed %s, default %s, %zu rule%s\n", interface->name,
-		       mode_name(interface->mode), verdict_name(interface->fragments),
+		       mode_name(interface->mode), fragments_name(interface->fragments),
 		       verdict_name(interface->malformed), verdict_name(interface->default_verdict),
 		       compiled.rule_count, compiled.rule_count == 1 ? "" : "s");
 		print_tables(&compiled);

@@ -1,16 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cli/cli.h"
 
+static bool names(const struct target *targets, size_t count, const struct set *set)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (targets[i].set == set)
+			return true;
+	}
+	return false;
+}
+
 static bool is_used(const struct policy *policy, const struct set *set)
 {
 	for (size_t i = 0; i < policy->interface_count; i++) {
 		const struct block *block = &policy->interfaces[i].block;
+		const struct filter *filter = &policy->interfaces[i].filter;
 
 		for (size_t r = 0; r < block->rule_count; r++) {
-			for (size_t t = 0; t < block->rules[r].target_count; t++) {
-				if (block->rules[r].targets[t].set == set)
-					return true;
-			}
+			if (names(block->rules[r].targets, block->rules[r].target_count, set))
+				return true;
+		}
+		for (size_t r = 0; r < filter->rule_count; r++) {
+			const struct filter_rule *rule = &filter->rules[r];
+
+			if (names(rule->source.targets, rule->source.count, set) ||
+			    names(rule->destination.targets, rule->destination.count, set))
+				return true;
 		}
 	}
 	return false;

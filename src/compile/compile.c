@@ -205,7 +205,7 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 		return err;
 	out->config.default_verdict = interface->default_verdict;
 	out->config.malformed_pass = interface->malformed == VERDICT_PASS;
-	out->config.fragments_drop = interface->fragments == VERDICT_DROP;
+	out->config.fragments_drop = interface->fragments == FRAGMENTS_DROP;
 	out->config.block_source4 = out->images[TABLE_BLOCK_SOURCE4].layout;
 	out->config.block_source6 = out->images[TABLE_BLOCK_SOURCE6].layout;
 	out->config.block_dest4 = out->images[TABLE_BLOCK_DEST4].layout;

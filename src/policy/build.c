@@ -9,7 +9,7 @@
 #include "policy/check.h"
 #include "policy/entries.h"
 
-static bool is_set_name(const char *name)
+bool is_name(const char *name)
 {
 	if (!isalpha((unsigned char)*name) && *name != '_')
 		return false;
@@ -31,7 +31,7 @@ int build_set(struct parse *parse, struct location where, char *name)
 	policy->sets = xgrow(policy->sets, policy->set_count, &policy->set_capacity, sizeof(*policy->sets));
 	policy->sets[policy->set_count++] = set;
 	parse->list = &set->prefixes;
-	if (is_set_name(name))
+	if (is_name(name))
 		return 0;
 	err = error_at(parse->error, where, "`%.80s` is not a name for a set", name);
 	error_hint(parse->error,
@@ -118,7 +118,7 @@ int build_interface(struct parse *parse, struct location where, char *name)
 		.name = name,
 		.where = where,
 		.mode = MODE_NATIVE,
-		.fragments = VERDICT_PASS,
+		.fragments = FRAGMENTS_PASS,
 		.malformed = VERDICT_DROP,
 		.default_verdict = VERDICT_PASS,
 	};
@@ -147,18 +147,31 @@ void build_block_rule(struct parse *parse, struct location where, enum block_kin
 {
 	struct block *block = &build_newest(parse)->block;
 
+	parse->addresses = NULL;
 	block->rules = xgrow(block->rules, block->rule_count, &block->rule_capacity, sizeof(*block->rules));
 	block->rules[block->rule_count++] = (struct block_rule){ .where = where, .kind = kind };
 }
 
-void build_target(struct parse *parse, struct location where, char *name)
+static struct target *add_target(struct parse *parse)
 {
 	struct block *block = &build_newest(parse)->block;
-	struct block_rule *rule = &block->rules[block->rule_count - 1];
-	struct target *target;
+	struct filter_addresses *addresses = parse->addresses;
+	struct block_rule *rule;
 
+	if (addresses) {
+		addresses->targets =
+			xgrow(addresses->targets, addresses->count, &addresses->capacity, sizeof(*addresses->targets));
+		return &addresses->targets[addresses->count++];
+	}
+	rule = &block->rules[block->rule_count - 1];
 	rule->targets = xgrow(rule->targets, rule->target_count, &rule->target_capacity, sizeof(*rule->targets));
-	target = &rule->targets[rule->target_count++];
+	return &rule->targets[rule->target_count++];
+}
+
+void build_target(struct parse *parse, struct location where, char *name)
+{
+	struct target *target = add_target(parse);
+
 	*target = (struct target){ .where = where, .set_name = name };
 	parse->list = &target->prefixes;
 }
@@ -191,7 +204,7 @@ int build_prefix_target(struct parse *parse, struct location where, char *text)
 
 	build_target(parse, where, NULL);
 	err = add_prefix(parse, where, owned);
-	if (err && is_set_name(owned))
+	if (err && is_name(owned))
 		error_hint(parse->error, "if it is a set: @%s", owned);
 	return err;
 }
@@ -199,4 +212,12 @@ int build_prefix_target(struct parse *parse, struct location where, char *text)
 int build_list_end(struct parse *parse)
 {
 	return check_overlap(parse->list, parse->places, parse->error);
+}
+
+void build_end(struct parse *parse)
+{
+	for (size_t i = 0; i < parse->pending_count; i++)
+		free(parse->pending[i].text);
+	free(parse->pending);
+	free(parse->places);
 }

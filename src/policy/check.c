@@ -63,18 +63,56 @@ int check_overlap(const struct prefixes *list, const struct location *places, st
 	return inner == list->count ? 0 : refuse_overlap(list, outer, inner, places, error);
 }
 
-static int check_sets(const struct policy *policy, struct error *error)
+/* The sets of a policy by name. */
+struct set_names {
+	struct named_set {
+		struct set *set;
+		size_t index; /* in the policy */
+	} *sorted;
+	size_t count;
+};
+
+static int compare_names(const void *left, const void *right)
 {
-	for (size_t i = 0; i < policy->set_count; i++) {
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(policy->sets[i]->name, policy->sets[j]->name))
-				continue;
-			error_at(error, policy->sets[i]->where, "set %s is defined twice", policy->sets[i]->name);
-			error_hint(error, "the other one is at line %d", policy->sets[j]->where.line);
-			return -EINVAL;
+	const struct named_set *a = left, *b = right;
+	int order = strcmp(a->set->name, b->set->name);
+
+	return order ? order : (a->index > b->index) - (a->index < b->index);
+}
+
+static void sort_names(const struct policy *policy, struct set_names *names)
+{
+	names->count = policy->set_count;
+	names->sorted = xcalloc(names->count, sizeof(*names->sorted));
+	for (size_t i = 0; i < names->count; i++)
+		names->sorted[i] = (struct named_set){ policy->sets[i], i };
+	qsort(names->sorted, names->count, sizeof(*names->sorted), compare_names);
+}
+
+static int compare_name(const void *key, const void *member)
+{
+	const struct named_set *named = member;
+
+	return strcmp(key, named->set->name);
+}
+
+static int check_sets(const struct set_names *names, struct error *error)
+{
+	const struct named_set *again = NULL, *before = NULL;
+
+	for (size_t i = 1; i < names->count; i++) {
+		const struct named_set *named = &names->sorted[i];
+
+		if (!strcmp(named[-1].set->name, named->set->name) && (!again || named->index < again->index)) {
+			again = named;
+			before = named - 1;
 		}
 	}
-	return 0;
+	if (!again)
+		return 0;
+	error_at(error, again->set->where, "set %s is defined twice", again->set->name);
+	error_hint(error, "the other one is at line %d", before->set->where.line);
+	return -EINVAL;
 }
 
 static int check_interfaces(const struct policy *policy, struct error *error)
@@ -115,17 +153,20 @@ static int unknown_set(const struct policy *policy, const struct target *target,
 	return err;
 }
 
-static int settle_target(const struct policy *policy, struct target *target, struct error *error)
+static int settle_targets(const struct policy *policy, const struct set_names *names, struct target *targets,
+			  size_t count, struct error *error)
 {
-	if (!target->set_name)
-		return 0;
-	for (size_t i = 0; i < policy->set_count; i++) {
-		if (!strcmp(policy->sets[i]->name, target->set_name)) {
-			target->set = policy->sets[i];
-			return 0;
-		}
+	for (size_t i = 0; i < count; i++) {
+		const struct named_set *named;
+
+		if (!targets[i].set_name)
+			continue;
+		named = bsearch(targets[i].set_name, names->sorted, names->count, sizeof(*names->sorted), compare_name);
+		if (!named)
+			return unknown_set(policy, &targets[i], error);
+		targets[i].set = named->set;
 	}
-	return unknown_set(policy, target, error);
+	return 0;
 }
 
 /* A target as it is compared with others: the same prefixes in another order are the same target. */
@@ -213,33 +254,55 @@ static int check_targets(const struct block *block, struct error *error)
 	return err;
 }
 
-static int check_block(const struct policy *policy, struct block *block, struct error *error)
+static int check_block(const struct policy *policy, const struct set_names *names, struct block *block,
+		       struct error *error)
 {
-	int err;
-
 	for (size_t i = 0; i < block->rule_count; i++) {
 		struct block_rule *rule = &block->rules[i];
-		for (size_t j = 0; j < rule->target_count; j++) {
-			err = settle_target(policy, &rule->targets[j], error);
-			if (err)
-				return err;
-		}
+		int err = settle_targets(policy, names, rule->targets, rule->target_count, error);
+
+		if (err)
+			return err;
 	}
 	return check_targets(block, error);
 }
 
+static int check_filter(const struct policy *policy, const struct set_names *names, struct filter *filter,
+			struct error *error)
+{
+	for (size_t i = 0; i < filter->rule_count; i++) {
+		struct filter_addresses *both[] = { &filter->rules[i].source, &filter->rules[i].destination };
+
+		for (int a = 0; a < 2; a++) {
+			int err = settle_targets(policy, names, both[a]->targets, both[a]->count, error);
+
+			if (!err)
+				err = check_filter_targets(both[a], error);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
 int policy_check(struct policy *policy, struct error *error)
 {
+	CLEANUP_FREE struct named_set *sorted = NULL;
+	struct set_names names;
 	int err;
 
-	err = check_sets(policy, error);
+	sort_names(policy, &names);
+	sorted = names.sorted;
+	err = check_sets(&names, error);
 	if (err)
 		return err;
 	err = check_interfaces(policy, error);
 	if (err)
 		return err;
 	for (size_t i = 0; i < policy->interface_count; i++) {
-		err = check_block(policy, &policy->interfaces[i].block, error);
+		err = check_block(policy, &names, &policy->interfaces[i].block, error);
+		if (!err)
+			err = check_filter(policy, &names, &policy->interfaces[i].filter, error);
 		if (err)
 			return err;
 	}

@@ -13,4 +13,13 @@ int policy_check(struct policy *policy, struct error *error);
  * one that need not be there. Returns 0, or -EINVAL with `error` set. */
 int check_overlap(const struct prefixes *list, const struct location *places, struct error *error);
 
+/* The same for values of a rule of the filter. */
+int check_values(const struct filter_values *values, const struct location *places, struct error *error);
+
+/* Refuses the same set, or prefixes that cover each other, in the targets of one `from` or `to`. */
+int check_filter_targets(const struct filter_addresses *addresses, struct error *error);
+
+/* Refuses a rule of the filter whose parts contradict each other. */
+int check_filter_rule(const struct filter_rule *rule, struct error *error);
+
 #endif

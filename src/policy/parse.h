@@ -11,6 +11,13 @@
 /* The grammar nests three deep, and a brace too many is a syntax error as soon as it is read. */
 #define BRACES_MAX 4
 
+/* A type or code of ICMP whose name means nothing until the rule has said which ICMP it is about. */
+struct pending_value {
+	enum filter_field field;
+	struct location where;
+	char *text;
+};
+
 struct parse {
 	struct policy *policy;
 	struct error *error;
@@ -21,7 +28,18 @@ struct parse {
 	struct prefixes *list;
 	struct location *places;
 	size_t place_capacity;
+	/* The rule of the filter that is being read: where its targets go (NULL: to the newest rule of a block), its
+	 * field, and the family that its words speak of without naming it. */
+	struct filter_addresses *addresses;
+	enum filter_field field;
+	enum filter_family implied;
+	struct location implied_where;
+	struct pending_value *pending;
+	size_t pending_count, pending_capacity;
 };
+
+/* Frees what is in `parse` itself. */
+void build_end(struct parse *parse);
 
 /* True when the word means something in the language, so that a name has to be quoted. Defined by parser.y. */
 bool is_keyword(const char *word);
@@ -40,6 +58,32 @@ void build_target(struct parse *parse, struct location where, char *name);
 int build_prefix(struct parse *parse, struct location where, char *text);
 int build_prefix_target(struct parse *parse, struct location where, char *text);
 int build_list_end(struct parse *parse);
+
+/* The parts of a rule of the filter. */
+int build_filter_rule(struct parse *parse, struct location where, enum filter_verb verb);
+int build_filter_reject(struct parse *parse, struct location where, char *text);
+int build_filter_family(struct parse *parse, struct location where, enum filter_family family);
+int build_filter_protocol(struct parse *parse, struct location where, uint32_t protocol);
+int build_filter_addresses(struct parse *parse, struct location where, bool source);
+int build_filter_field(struct parse *parse, struct location where, enum filter_field field);
+void build_filter_not(struct parse *parse);
+void build_filter_not_addresses(struct parse *parse);
+int build_filter_value(struct parse *parse, struct location where, char *text);
+int build_filter_values_end(struct parse *parse);
+int build_filter_flags(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_filter_fragment(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_filter_extension(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_filter_mac(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_filter_limit(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_filter_burst(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_filter_per(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_filter_else(struct parse *parse, struct location where);
+int build_filter_log(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_filter_counter(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_filter_rule_end(struct parse *parse);
+
+/* True for what can be the name of a set or of a counter. */
+bool is_name(const char *name);
 
 struct interface *build_newest(struct parse *parse);
 

@@ -64,7 +64,7 @@ static int parse_text(const char *text, size_t length, struct policy *policy, st
 	yy_scan_bytes(text, (int)length, scanner);
 	failed = yyparse(scanner, &parse);
 	yylex_destroy(scanner);
-	free(parse.places);
+	build_end(&parse);
 	return failed ? -EINVAL : 0;
 }
 
@@ -163,6 +163,7 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->interface_count; i++) {
 		free(policy->interfaces[i].name);
 		free_block(&policy->interfaces[i].block);
+		filter_free(&policy->interfaces[i].filter);
 	}
 	free(policy->sets);
 	free(policy->interfaces);
@@ -178,6 +179,16 @@ const char *mode_name(enum mode mode)
 		[MODE_OFFLOAD] = "offload",
 	};
 	return names[mode];
+}
+
+const char *fragments_name(enum fragments fragments)
+{
+	static const char *const names[] = {
+		[FRAGMENTS_PASS] = "pass",
+		[FRAGMENTS_DROP] = "drop",
+		[FRAGMENTS_TRACK] = "track",
+	};
+	return names[fragments];
 }
 
 const char *verdict_name(enum verdict verdict)

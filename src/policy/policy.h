@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "policy/filter.h"
 #include "policy/prefix.h"
 #include "sluice/verdict.h"
 
@@ -60,6 +61,13 @@ struct block {
 	size_t rule_count, rule_capacity;
 };
 
+/* What becomes of fragments. */
+enum fragments {
+	FRAGMENTS_PASS, /* each is judged alone; later ones have no ports */
+	FRAGMENTS_DROP,
+	FRAGMENTS_TRACK, /* later ones get the verdict of their first */
+};
+
 enum mode {
 	MODE_NATIVE,
 	MODE_GENERIC,
@@ -72,13 +80,14 @@ struct interface {
 	/* Each of these has a `where` with line 0 while the policy does not write it. */
 	enum mode mode;
 	struct location mode_where;
-	enum verdict fragments; /* PASS or DROP */
+	enum fragments fragments;
 	struct location fragments_where;
 	enum verdict malformed; /* PASS or DROP */
 	struct location malformed_where;
 	enum verdict default_verdict; /* PASS or DROP */
 	struct location default_where;
 	struct block block;
+	struct filter filter;
 };
 
 struct policy {
@@ -104,7 +113,11 @@ void policy_print(FILE *out, const struct policy *policy);
 /* One target as it is written in the policy: "from @bogons". */
 void policy_print_target(FILE *out, enum block_kind kind, const struct target *target);
 
+/* One target without its kind: "@bogons". */
+void policy_print_address(FILE *out, const struct target *target);
+
 const char *mode_name(enum mode mode);
+const char *fragments_name(enum fragments fragments);
 const char *verdict_name(enum verdict verdict);
 const char *block_kind_name(enum block_kind kind);
 

@@ -71,7 +71,7 @@ static void print_set(FILE *out, const struct set *set)
 	putc('\n', out);
 }
 
-static void print_target(FILE *out, const struct target *target)
+void policy_print_address(FILE *out, const struct target *target)
 {
 	char text[PREFIX_TEXT_MAX];
 
@@ -86,7 +86,7 @@ static void print_target(FILE *out, const struct target *target)
 void policy_print_target(FILE *out, enum block_kind kind, const struct target *target)
 {
 	fprintf(out, "%s ", block_kind_name(kind));
-	print_target(out, target);
+	policy_print_address(out, target);
 }
 
 static void print_block(FILE *out, const struct block *block)
@@ -101,8 +101,23 @@ static void print_block(FILE *out, const struct block *block)
 		fprintf(out, "        %s ", block_kind_name(rule->kind));
 		for (size_t j = 0; j < rule->target_count; j++) {
 			fputs(j ? ", " : "", out);
-			print_target(out, &rule->targets[j]);
+			policy_print_address(out, &rule->targets[j]);
 		}
+		putc('\n', out);
+	}
+	fputs("    }\n", out);
+}
+
+static void print_filter(FILE *out, const struct filter *filter)
+{
+	if (!filter->rule_count) {
+		fputs("    filter { }\n", out);
+		return;
+	}
+	fputs("    filter {\n", out);
+	for (size_t i = 0; i < filter->rule_count; i++) {
+		fputs("        ", out);
+		filter_print_rule(out, &filter->rules[i]);
 		putc('\n', out);
 	}
 	fputs("    }\n", out);
@@ -114,10 +129,12 @@ static void print_interface(FILE *out, const struct interface *interface)
 	print_name(out, interface->name);
 	fputs(" {\n", out);
 	fprintf(out, "    mode %s\n", mode_name(interface->mode));
-	fprintf(out, "    fragments %s\n", verdict_name(interface->fragments));
+	fprintf(out, "    fragments %s\n", fragments_name(interface->fragments));
 	fprintf(out, "    malformed %s\n", verdict_name(interface->malformed));
 	if (interface->block.where.line)
 		print_block(out, &interface->block);
+	if (interface->filter.where.line)
+		print_filter(out, &interface->filter);
 	fprintf(out, "    default %s\n", verdict_name(interface->default_verdict));
 	fputs("}\n", out);
 }

@@ -27,7 +27,7 @@ struct wrong {
 };
 
 #define STRAY_HINT "a policy has words, prefixes, @sets, \"strings\", { } , ; and comments after #"
-#define STATEMENTS "expected `mode`, `fragments`, `malformed`, `block`, `default` or `}`"
+#define STATEMENTS "expected `mode`, `fragments`, `malformed`, `block`, `filter`, `default` or `}`"
 #define WRITE_IT "write it as 192.0.2.0/24, 2001:db8::/32 or a single address"
 #define NAME_HINT "Linux refuses an empty name, . and .., and white space, / and : in a name"
 #define SET_NAME_HINT "it begins with a letter or _, goes on with letters, digits, _ or -, and has at most 63"
@@ -182,21 +182,17 @@ static const struct wrong wrongs[] = {
 
 	/* What later versions have. */
 	{ "later_limit", "interface eth0 {\n limit { } }", NULL, 2, 2,
-	  "the limit stage is not part of this version of Sluice", "this version has the block stage" },
+	  "the limit stage is not part of this version of Sluice", "this version has the block and filter stages" },
 	{ "later_synproxy", "interface eth0 { synproxy { } }", NULL, 1, 18,
-	  "the synproxy stage is not part of this version of Sluice", "this version has the block stage" },
-	{ "later_filter", "interface eth0 { filter { } }", NULL, 1, 18,
-	  "the filter stage is not part of this version of Sluice", "this version has the block stage" },
+	  "the synproxy stage is not part of this version of Sluice", "this version has the block and filter stages" },
 	{ "later_balance", "interface eth0 { balance web }", NULL, 1, 18,
-	  "the balance stage is not part of this version of Sluice", "this version has the block stage" },
+	  "the balance stage is not part of this version of Sluice", "this version has the block and filter stages" },
 	{ "later_route", "interface eth0 { route }", NULL, 1, 18,
-	  "the route stage is not part of this version of Sluice", "this version has the block stage" },
+	  "the route stage is not part of this version of Sluice", "this version has the block and filter stages" },
 	{ "later_capture", "interface eth0 { capture }", NULL, 1, 18,
-	  "the capture stage is not part of this version of Sluice", "this version has the block stage" },
+	  "the capture stage is not part of this version of Sluice", "this version has the block and filter stages" },
 	{ "later_service", "service web { }", NULL, 1, 1, "services are not part of this version of Sluice",
 	  "this version has sets and interfaces" },
-	{ "later_fragments_track", "interface eth0 { fragments track }", NULL, 1, 28,
-	  "tracking fragments is not part of this version of Sluice", "write `fragments pass` or `fragments drop`" },
 
 	/* Dynamic sets. */
 	{ "dynamic_set_without_size", "set a dynamic\nset b { }", NULL, 2, 1, "unexpected `set`", "expected `size`" },
@@ -296,7 +292,7 @@ static void tree_holds_what_is_written(void **state)
 	assert_place(interface->where, policy, 2, 11);
 	assert_int_equal(interface->mode, MODE_GENERIC);
 	assert_place(interface->mode_where, policy, 3, 5);
-	assert_int_equal(interface->fragments, VERDICT_DROP);
+	assert_int_equal(interface->fragments, FRAGMENTS_DROP);
 	assert_place(interface->fragments_where, policy, 3, 19);
 	assert_int_equal(interface->malformed, VERDICT_PASS);
 	assert_place(interface->malformed_where, policy, 4, 5);
@@ -324,7 +320,7 @@ static void what_is_not_written_has_its_default(void **state)
 	const struct interface *interface = policy_interface(policy, "eth0");
 
 	assert_int_equal(interface->mode, MODE_NATIVE);
-	assert_int_equal(interface->fragments, VERDICT_PASS);
+	assert_int_equal(interface->fragments, FRAGMENTS_PASS);
 	assert_int_equal(interface->malformed, VERDICT_DROP);
 	assert_int_equal(interface->default_verdict, VERDICT_PASS);
 	assert_int_equal(interface->mode_where.line, 0);

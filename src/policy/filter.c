@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "policy/filter.h"
+
+#include <stdlib.h>
+
+#include "policy/policy.h"
+
+static const struct {
+	const char *name;
+	uint32_t max;
+} fields[FILTER_FIELD_COUNT] = {
+	[FILTER_FIELD_PROTOCOL] = { "protocol", 255 }, [FILTER_FIELD_SPORT] = { "sport", 65535 },
+	[FILTER_FIELD_DPORT] = { "dport", 65535 },     [FILTER_FIELD_TYPE] = { "type", 255 },
+	[FILTER_FIELD_CODE] = { "code", 255 },	       [FILTER_FIELD_VLAN] = { "vlan", 4095 },
+	[FILTER_FIELD_DSCP] = { "dscp", 63 },	       [FILTER_FIELD_TTL] = { "ttl", 255 },
+	[FILTER_FIELD_LENGTH] = { "length", 65535 },
+};
+
+const char *filter_field_name(enum filter_field field)
+{
+	return fields[field].name;
+}
+
+const char *filter_family_name(enum filter_family family)
+{
+	static const char *const names[] = {
+		[FILTER_FAMILY_ANY] = "any",
+		[FILTER_FAMILY_IPV4] = "ipv4",
+		[FILTER_FAMILY_IPV6] = "ipv6",
+		[FILTER_FAMILY_ARP] = "arp",
+	};
+	return names[family];
+}
+
+uint32_t filter_field_max(enum filter_field field)
+{
+	return fields[field].max;
+}
+
+uint32_t filter_unit_seconds(char unit)
+{
+	return unit == 'd' ? 86400 : unit == 'h' ? 3600 : unit == 'm' ? 60 : 1;
+}
+
+bool filter_rule_is_only(const struct filter_rule *rule, uint32_t protocol)
+{
+	const struct filter_values *values = &rule->fields[FILTER_FIELD_PROTOCOL];
+
+	return values->count == 1 && !values->negated && values->ranges[0].low == protocol &&
+	       values->ranges[0].high == protocol;
+}
+
+static void free_addresses(struct filter_addresses *addresses)
+{
+	for (size_t i = 0; i < addresses->count; i++) {
+		free(addresses->targets[i].set_name);
+		prefixes_free(&addresses->targets[i].prefixes);
+	}
+	free(addresses->targets);
+}
+
+void filter_free(struct filter *filter)
+{
+	for (size_t i = 0; i < filter->rule_count; i++) {
+		struct filter_rule *rule = &filter->rules[i];
+
+		free_addresses(&rule->source);
+		free_addresses(&rule->destination);
+		for (int f = 0; f < FILTER_FIELD_COUNT; f++)
+			free(rule->fields[f].ranges);
+		free(rule->counter);
+	}
+	free(filter->rules);
+	*filter = (struct filter){ 0 };
+}
