@@ -4,10 +4,12 @@
 #ifndef SLUICE_LEAVE_H
 #define SLUICE_LEAVE_H
 
+#include "events.h"
 #include "packet.h"
 #include "record.h"
 #include "shadow.h"
 #include "sluice/counter.h"
+#include "track.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -18,7 +20,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, RULE_SLOTS);
+	__uint(max_entries, RULE_SLOTS_MIN); /* user space sets it */
 	__type(key, __u32);
 	__type(value, struct counter);
 } rules SEC(".maps");
@@ -34,6 +36,8 @@ static __always_inline void count(void *map, __u32 index, const struct packet *p
 
 static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, enum verdict verdict)
 {
+	if (config.fragments_track && pkt->fragment == FRAGMENT_FIRST)
+		track_first(pkt, verdict);
 	if (config.shadow == SHADOW_CANDIDATE)
 		return shadow_answer(ctx, pkt, verdict);
 	count(&counters, counter_index(pkt->reason, verdict), pkt);
@@ -41,6 +45,8 @@ static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, e
 		count(&rules, pkt->rule, pkt);
 	if (config.shadow == SHADOW_ACTIVE)
 		shadow_compare(pkt, verdict);
+	if (config.filter_needs & FILTER_NEEDS_LOG && pkt->logged)
+		write_event(pkt, verdict);
 	write_record(pkt, verdict);
 	return verdict;
 }

@@ -109,7 +109,8 @@ static __always_inline void shadow_compare(const struct packet *pkt, enum verdic
 		return;
 	note->noted = 0;
 	shadow_total(SHADOW_COMPARED, pkt);
-	if (note->verdict == verdict)
+	/* Whether a reject is answered depends on more than rules: how many were, a moment ago. */
+	if (note->verdict == verdict || (note->reason == REASON_FILTER_REJECT && pkt->reason == REASON_FILTER_REJECT))
 		return;
 	shadow_total(SHADOW_DIFFERENT, pkt);
 	pair.active_rule = pkt->rule;

@@ -13,7 +13,9 @@
 #include "datapath/classifier.h"
 #include "datapath/digest.h"
 #include "datapath/dynamic.h"
+#include "datapath/filter.h"
 #include "datapath/log.h"
+#include "datapath/state.h"
 #include "sluice.skel.h"
 #include "sluice/counter.h"
 
@@ -119,6 +121,19 @@ static int fill_classifiers(struct sluice_bpf *skeleton, const struct compiled *
 	return err ? refused(error, err, "cannot fill the classifier") : 0;
 }
 
+/* Counters that are there are counted on in; those of rules only if there are enough. */
+static int prepare_counters(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct load *how,
+			    struct error *error)
+{
+	uint32_t needed = how->slots ? how->needed : compiled->rule_count;
+	int rules = how->state ? state_rules(how->state, needed) : -1;
+	int err = reuse(skeleton->maps.counters, how->state ? how->state->maps[STATE_COUNTERS] : -1, error);
+
+	if (!err && rules < 0)
+		err = bpf_map__set_max_entries(skeleton->maps.rules, state_slots(needed));
+	return err ? err : reuse(skeleton->maps.rules, rules, error);
+}
+
 /* A program for a network card's own processor is loaded for that card, and so are its maps. */
 static void set_offload(struct sluice_bpf *skeleton, unsigned ifindex)
 {
@@ -157,9 +172,9 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 	if (!err)
 		err = classifier_prepare(out->skeleton->maps.classifier6, &compiled->classifier6);
 	if (!err)
-		err = reuse(out->skeleton->maps.counters, how->counters, error);
+		err = filter_prepare(out->skeleton, compiled, how->state);
 	if (!err)
-		err = reuse(out->skeleton->maps.rules, how->rules, error);
+		err = prepare_counters(out->skeleton, compiled, how, error);
 	if (!err)
 		err = load_skeleton(out, error);
 	for (int t = 0; t < TABLE_COUNT && !err; t++) {
@@ -171,6 +186,9 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 		err = fill_classifiers(out->skeleton, compiled, error);
 	if (err)
 		return err;
+	err = filter_fill(out->skeleton, compiled, how->state, how->slots);
+	if (err)
+		return refused(error, err, "cannot fill the filter");
 	err = dynamic_fill(out->skeleton, compiled, how->sets);
 	return err ? refused(error, err, "cannot give the program its dynamic sets") : 0;
 }
@@ -235,34 +253,40 @@ enum likeness {
 	LIKE_TWIN, /* the same, counters and all */
 };
 
-static int share_all(const uint32_t *ids, uint32_t count, enum likeness likeness, struct program *out,
-		     struct error *error)
+static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
 {
-	struct sluice_bpf *skeleton = out->skeleton;
+	struct bpf_map *maps[] = {
+		skeleton->maps.classifier4, skeleton->maps.classifier6,	  skeleton->maps.filter_actions,
+		skeleton->maps.filter_more, skeleton->maps.dynamic_heads, skeleton->maps.dynamic_entries,
+	};
 	int err = 0;
 
 	for (int t = 0; t < TABLE_COUNT && !err; t++)
 		err = share(ids, count, table_map(skeleton, t), error);
-	if (!err)
-		err = share(ids, count, skeleton->maps.classifier4, error);
-	if (!err)
-		err = share(ids, count, skeleton->maps.classifier6, error);
-	if (!err)
-		err = share(ids, count, skeleton->maps.dynamic_entries, error);
-	if (!err)
-		err = share(ids, count, skeleton->maps.dynamic_heads, error);
-	if (!err && likeness == LIKE_TWIN)
-		err = share(ids, count, skeleton->maps.counters, error);
-	if (!err && likeness == LIKE_TWIN)
-		err = share(ids, count, skeleton->maps.rules, error);
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
+		err = share(ids, count, maps[i], error);
+	return err;
+}
+
+static int share_state(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+{
+	struct bpf_map *maps[] = {
+		skeleton->maps.counters,   skeleton->maps.rules,  skeleton->maps.limits,
+		skeleton->maps.fragments,  skeleton->maps.events, skeleton->maps.events_lost,
+		skeleton->maps.reject_due,
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
+		err = share(ids, count, maps[i], error);
 	return err;
 }
 
 static int make_like(int running, enum likeness likeness, enum shadow_role role, struct program *out,
 		     struct error *error)
 {
-	uint32_t ids[64];
-	struct bpf_prog_info info = { .nr_map_ids = 64, .map_ids = (uintptr_t)ids };
+	uint32_t ids[PROGRAM_MAPS_MAX];
+	struct bpf_prog_info info = { .nr_map_ids = PROGRAM_MAPS_MAX, .map_ids = (uintptr_t)ids };
 	uint32_t size = sizeof(info);
 	struct config config;
 	int err;
@@ -275,7 +299,11 @@ static int make_like(int running, enum likeness likeness, enum shadow_role role,
 	if (!err)
 		err = set_role(out->skeleton, role);
 	if (!err)
-		err = share_all(ids, info.nr_map_ids, likeness, out, error);
+		err = likeness == LIKE_COPY ? filter_prepare_copy(out->skeleton) : 0;
+	if (!err)
+		err = share_tables(ids, info.nr_map_ids, out->skeleton, error);
+	if (!err && likeness == LIKE_TWIN)
+		err = share_state(ids, info.nr_map_ids, out->skeleton, error);
 	return err ? err : load_skeleton(out, error);
 }
 
@@ -343,6 +371,8 @@ void program_digest(const struct compiled *compiled, char *digest)
 			digest_add(sum, &entry->value, sizeof(entry->value));
 		}
 	}
+	digest_add(sum, compiled->actions, compiled->filter_count * sizeof(*compiled->actions));
+	digest_add(sum, compiled->more, compiled->more_count * sizeof(*compiled->more));
 	digest_add(sum, compiled->classifier4.words, compiled->classifier4.count * sizeof(__u64));
 	digest_add(sum, compiled->classifier6.words, compiled->classifier6.count * sizeof(__u64));
 	for (size_t i = 0; i < compiled->dynamic_count; i++)
@@ -352,6 +382,8 @@ void program_digest(const struct compiled *compiled, char *digest)
 
 		digest_add(sum, rule->text, strlen(rule->text) + 1);
 		digest_add(sum, &rule->where.line, sizeof(rule->where.line));
+		if (rule->counter)
+			digest_add(sum, rule->counter, strlen(rule->counter) + 1);
 	}
 	digest_finish(sum, digest);
 }

@@ -41,7 +41,7 @@ static void making_free(struct making *making, size_t count)
 static int load_candidate(const struct interface *interface, const struct sets *sets, struct making *making,
 			  struct error *error)
 {
-	const struct load load = { .sets = sets, .counters = -1, .rules = -1, .active = &making->active };
+	const struct load load = { .sets = sets, .active = &making->active };
 	int err = compile(interface, &making->compiled, error);
 
 	if (!err)
