@@ -9,13 +9,7 @@
 #include <linux/if_ether.h>
 
 #include "packet.h"
-
-/* RFC 792 and RFC 1191; RFC 4443, section 3.2; RFC 4861, section 4. */
-#define ICMP_UNREACHABLE 3
-#define ICMP_FRAGMENTATION_NEEDED 4
-#define ICMPV6_PACKET_TOO_BIG 2
-#define NDP_ROUTER_SOLICITATION 133
-#define NDP_REDIRECT 137
+#include "sluice/failsafe.h"
 
 static __always_inline int is_failsafe(const struct packet *pkt)
 {

@@ -32,7 +32,9 @@ struct extensions {
 	__u32 limit;   /* where the packet ends */
 	__u8 protocol; /* of the next header; in and out */
 	__u8 fragment; /* out: enum fragment */
-	__u16 reserved;
+	__u8 seen;     /* out: a bit for each enum filter_extension */
+	__u8 reserved;
+	__u32 identification; /* out: of the fragment, in network byte order */
 };
 
 static __always_inline int is_extension(__u8 protocol)
@@ -50,6 +52,22 @@ static __always_inline __u32 extension_length(__u8 protocol, const struct ipv6_o
 	return (extension->hdrlen + 1) * 8;
 }
 
+static __always_inline __u8 extension_bit(__u8 protocol)
+{
+	switch (protocol) {
+	case IPPROTO_HOPOPTS:
+		return 1 << FILTER_EXTENSION_HOP_BY_HOP;
+	case IPPROTO_ROUTING:
+		return 1 << FILTER_EXTENSION_ROUTING;
+	case IPPROTO_FRAGMENT:
+		return 1 << FILTER_EXTENSION_FRAGMENT;
+	case IPPROTO_DSTOPTS:
+		return 1 << FILTER_EXTENSION_DESTINATION;
+	default:
+		return 1 << FILTER_EXTENSION_AUTHENTICATION;
+	}
+}
+
 static __always_inline int parse_extension(struct xdp_md *ctx, struct extensions *ext)
 {
 	union {
@@ -63,6 +81,7 @@ static __always_inline int parse_extension(struct xdp_md *ctx, struct extensions
 	if (ext->offset + sizeof(header) > ext->limit || bpf_xdp_load_bytes(ctx, ext->offset, &header, sizeof(header)))
 		return -REASON_MALFORMED_EXTENSION;
 
+	ext->seen |= extension_bit(ext->protocol);
 	if (ext->protocol != IPPROTO_FRAGMENT) {
 		length = extension_length(ext->protocol, &header.any);
 		if (ext->offset + length > ext->limit)
@@ -75,6 +94,7 @@ static __always_inline int parse_extension(struct xdp_md *ctx, struct extensions
 	before = ext->offset - ext->start;
 	ext->offset += sizeof(header.fragment);
 	ext->protocol = header.fragment.next_header;
+	ext->identification = header.fragment.identification;
 	bits = bpf_ntohs(header.fragment.offset_flags);
 	return parse_fragment(&ext->fragment, bits & IPV6_OFFSET_MASK, bits & IPV6_MORE_FRAGMENTS,
 			      ext->limit - ext->offset, before);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /* fragments: told apart while parsing; `pass` lets them on to the next stage, `drop` refuses the first and all later
- * ones. */
-#ifndef SLUICE_FRAGMENTS_H
-#define SLUICE_FRAGMENTS_H
+ * ones, `track` gives the later ones the verdict of the first (track.h). */
+#ifndef SLUICE_BPF_FRAGMENTS_H
+#define SLUICE_BPF_FRAGMENTS_H
 
 #include "packet.h"
+#include "track.h"
 
 /* Both families: offset and length in bytes, of the part that the fragment carries. `before` are the bytes in front of
  * it that the limit of the whole, 65535, counts too: the header of IPv4 (RFC 791), the extension headers of IPv6 (RFC
@@ -24,6 +25,8 @@ static __always_inline enum verdict stage_fragments(struct xdp_md *ctx, struct p
 {
 	if (config.fragments_drop && pkt->fragment != FRAGMENT_NONE)
 		return decide(pkt, VERDICT_DROP, REASON_FRAGMENT);
+	if (config.fragments_track && pkt->fragment == FRAGMENT_LATER)
+		return track_later(pkt);
 	return NEXT;
 }
 

@@ -3,9 +3,11 @@
 #ifndef SLUICE_LEAVE_H
 #define SLUICE_LEAVE_H
 
+#include "events.h"
 #include "packet.h"
 #include "record.h"
 #include "sluice/counter.h"
+#include "track.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -16,7 +18,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, RULE_SLOTS);
+	__uint(max_entries, RULE_SLOTS_MIN); /* user space sets it */
 	__type(key, __u32);
 	__type(value, struct counter);
 } rules SEC(".maps");
@@ -35,6 +37,10 @@ static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, e
 	count(&counters, counter_index(pkt->reason, verdict), pkt);
 	if (pkt->rule != PREFIX_NONE)
 		count(&rules, pkt->rule, pkt);
+	if (config.fragments_track && pkt->fragment == FRAGMENT_FIRST)
+		track_first(pkt, verdict);
+	if (config.filter_needs & FILTER_NEEDS_LOG && pkt->logged)
+		write_event(pkt, verdict);
 	write_record(pkt, verdict);
 	return verdict;
 }

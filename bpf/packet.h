@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "sluice/config.h"
+#include "sluice/filter.h"
 #include "sluice/prefix.h"
 #include "sluice/reason.h"
 #include "sluice/record.h"
@@ -38,12 +39,26 @@ struct packet {
 	__u16 vlan[VLANS_MAX];
 	__u16 source_port; /* host byte order */
 	__u16 destination_port;
+	/* What only some policies ask for: wants(). */
+	__u16 ip_length;   /* the IP packet, header and all; 65535 also for more */
+	__u8 tcp_flags;	   /* with HAS_FLAGS */
+	__u8 dscp;
+	__u8 extensions;   /* a bit for each enum filter_extension */
+	__u8 logged;	   /* 1: it is to become an event */
+	__u16 transport;   /* offset of the header above IP */
+	__u32 identification; /* of a fragment; network byte order for IPv6, the lower 16 bits for IPv4 */
 	union address source;
 	union address destination;
 };
 
 /* Constant once loaded; the verifier deletes what it turns off. */
 const volatile struct config config = {};
+
+/* Whether something is to be read for any of these (enum filter_needs), or to be told. */
+static __always_inline int wants(__u8 needs)
+{
+	return config.record || (config.filter_needs & needs);
+}
 
 /* A stage decides: one line where it does. */
 static __always_inline enum verdict decide(struct packet *pkt, enum verdict verdict, enum reason reason)

@@ -54,6 +54,13 @@ struct sctp_header {
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_OFFSET_MASK 0x1fff
 
+/* The upper 6 bits of the second byte of IPv4, and of the traffic class, which begins in the fifth bit of IPv6. */
+#define DSCP_SHIFT 2
+#define IPV6_DSCP_SHIFT 6
+#define DSCP_MASK 0x3f
+
+#define TCP_FLAGS_OFFSET 13
+
 struct cursor {
 	void *at;     /* next byte to read */
 	void *end;    /* of the frame's first buffer; headers have to be in it */
@@ -140,6 +147,12 @@ static __always_inline int parse_ipv4(struct cursor *cur, struct packet *pkt)
 
 	header_length = ip->ihl * 4;
 	total_length = bpf_ntohs(ip->tot_len);
+	if (wants(FILTER_NEEDS_RANGES | FILTER_NEEDS_LOG))
+		pkt->dscp = ip->tos >> DSCP_SHIFT;
+	if (wants(FILTER_NEEDS_RANGES | FILTER_NEEDS_REJECT))
+		pkt->ip_length = total_length;
+	if (config.fragments_track)
+		pkt->identification = ip->id;
 	if (header_length < sizeof(*ip) || total_length < header_length || start + total_length > cur->limit)
 		return -REASON_MALFORMED_IPV4;
 	cur->limit = start + total_length; /* what follows is padding of the link */
@@ -169,6 +182,13 @@ static __always_inline int parse_ipv6(struct xdp_md *ctx, struct cursor *cur, st
 	pkt->hop_limit = ip->hop_limit;
 
 	payload_length = bpf_ntohs(ip->payload_len);
+	if (wants(FILTER_NEEDS_RANGES | FILTER_NEEDS_LOG))
+		pkt->dscp = bpf_ntohs(*(__be16 *)ip) >> IPV6_DSCP_SHIFT & DSCP_MASK;
+	if (wants(FILTER_NEEDS_RANGES | FILTER_NEEDS_REJECT)) {
+		__u32 length = sizeof(*ip) + payload_length;
+
+		pkt->ip_length = length < 65535 ? length : 65535;
+	}
 	if (cur->offset + payload_length > cur->limit)
 		return -REASON_MALFORMED_IPV6;
 	cur->limit = cur->offset + payload_length;
@@ -181,6 +201,10 @@ static __always_inline int parse_ipv6(struct xdp_md *ctx, struct cursor *cur, st
 	protocol = parse_extensions(ctx, &ext);
 	pkt->protocol = ext.protocol;
 	pkt->fragment = ext.fragment;
+	if (config.filter_needs & FILTER_NEEDS_MARKS)
+		pkt->extensions = ext.seen;
+	if (config.fragments_track)
+		pkt->identification = ext.identification;
 	if (protocol < 0)
 		return protocol;
 	if (ext.offset > EXTENSIONS_END)
@@ -205,6 +229,10 @@ static __always_inline int parse_tcp(struct cursor *cur, struct packet *pkt)
 	if (!tcp)
 		return -REASON_MALFORMED_TCP;
 	set_ports(pkt, tcp->source, tcp->dest);
+	if (wants(FILTER_NEEDS_MARKS | FILTER_NEEDS_REJECT | FILTER_NEEDS_LOG)) {
+		pkt->tcp_flags = ((__u8 *)tcp)[TCP_FLAGS_OFFSET];
+		pkt->has |= HAS_FLAGS;
+	}
 	if (tcp->doff * 4 < sizeof(*tcp) || tcp->doff * 4 > left)
 		return -REASON_MALFORMED_TCP;
 	return 0;
@@ -286,7 +314,11 @@ static __always_inline int parse(struct xdp_md *ctx, struct cursor *cur, struct 
 	default:
 		return ethertype < 0 ? ethertype : 0; /* not IP: nothing more to know */
 	}
-	return protocol < 0 ? protocol : parse_transport(cur, pkt, protocol);
+	if (protocol < 0)
+		return protocol;
+	if (config.filter_needs & FILTER_NEEDS_REJECT)
+		pkt->transport = cur->offset;
+	return parse_transport(cur, pkt, protocol);
 }
 
 static __always_inline enum verdict stage_parse(struct xdp_md *ctx, struct packet *pkt)

@@ -19,11 +19,16 @@ static __always_inline struct record *recording(void)
 	return config.record ? bpf_map_lookup_elem(&record, &only) : NULL;
 }
 
-static __always_inline void write_record(const struct packet *pkt, enum verdict verdict)
+/* Now, as limits and timeouts see it. */
+static __always_inline __u64 packet_time(void)
 {
-	struct record *out = recording();
-	if (!out)
-		return;
+	struct record *in = recording();
+
+	return in && in->time ? in->time : bpf_ktime_get_ns();
+}
+
+static __always_inline void fill_record(struct record *out, const struct packet *pkt, enum verdict verdict)
+{
 	out->rule = pkt->rule;
 	out->verdict = verdict;
 	out->reason = pkt->reason;
@@ -42,6 +47,17 @@ static __always_inline void write_record(const struct packet *pkt, enum verdict 
 	out->destination_port = pkt->destination_port;
 	__builtin_memcpy(out->source, &pkt->source, sizeof(out->source));
 	__builtin_memcpy(out->destination, &pkt->destination, sizeof(out->destination));
+	out->tcp_flags = pkt->tcp_flags;
+	out->hop_limit = pkt->hop_limit;
+	out->dscp = pkt->dscp;
+	out->reserved = 0;
+}
+
+static __always_inline void write_record(const struct packet *pkt, enum verdict verdict)
+{
+	struct record *out = recording();
+	if (out)
+		fill_record(out, pkt, verdict);
 }
 
 #endif

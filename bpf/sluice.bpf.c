@@ -26,6 +26,8 @@ int sluice(struct xdp_md *ctx)
 	if (verdict == NEXT)
 		verdict = stage_fragments(ctx, pkt);
 	if (verdict == NEXT)
+		verdict = stage_filter(ctx, pkt);
+	if (verdict == NEXT)
 		verdict = stage_default(ctx, pkt);
 
 	return leave(ctx, pkt, verdict);

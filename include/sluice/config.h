@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 
+#include "sluice/classifier.h"
 #include "sluice/prefix.h"
 #include "sluice/set.h"
 
@@ -29,9 +30,11 @@ struct config {
 	__u32 to_rules[DYNAMIC_MAX];
 	struct prefix_layout block_source4, block_source6, block_dest4, block_dest6;
 	struct prefix_layout filter_source4, filter_source6, filter_dest4, filter_dest6;
+	struct classifier_layout classifier4, classifier6; /* read before load: they become immediates */
 };
 
-_Static_assert(sizeof(struct config) == 16 + 2 * 4 * DYNAMIC_MAX + 8 * sizeof(struct prefix_layout),
+_Static_assert(sizeof(struct config) == 16 + 2 * 4 * DYNAMIC_MAX + 8 * sizeof(struct prefix_layout) +
+					 2 * sizeof(struct classifier_layout),
 	       "no hidden padding: it is compared and hashed as bytes");
 
 #endif

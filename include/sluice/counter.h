@@ -10,6 +10,7 @@
 
 #include <linux/types.h>
 
+#include "sluice/filter.h"
 #include "sluice/reason.h"
 #include "sluice/verdict.h"
 
@@ -20,10 +21,14 @@ struct counter {
 
 #define COUNTERS (REASON_LIMIT * VERDICT_COUNT)
 
-/* Rules of one interface, and slots for them. A new rule never gets a slot of a generation that is still pinned: during
- * a change that is the new one, the previous, and what runs, which after a change that was cut off may be two. */
+/* Rules of the block stage of one interface. */
 #define RULES_MAX 1024
-#define RULE_SLOTS (4 * RULES_MAX)
+
+/* Slots for all rules of one interface. A new rule never gets a slot of a generation that is still pinned: during a
+ * change that is the new one, the previous, and what runs, which after a change that was cut off may be two. A map has
+ * as many as were needed when it was made, at least RULE_SLOTS_MIN. */
+#define RULE_SLOTS (4 * (RULES_MAX + FILTER_RULES_MAX))
+#define RULE_SLOTS_MIN 4096
 
 static inline __u32 counter_index(__u32 reason, __u32 verdict)
 {

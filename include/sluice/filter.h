@@ -32,7 +32,8 @@ enum filter_protocol {
 };
 
 /* Of filter_key.ranges. */
-#define FILTER_LENGTH_SHIFT 0 /* 16 bits: bytes of the IP packet, its header and all; of the frame if it is not IP */
+#define FILTER_LENGTH_SHIFT 0 /* 16 bits: bytes of the IP packet, its header and all; of the frame if it is not IP;
+			       * 65535 also for more */
 #define FILTER_HOP_LIMIT_SHIFT 17 /* 8 bits */
 #define FILTER_DSCP_SHIFT 26	  /* 6 bits */
 #define FILTER_VLAN_SHIFT 33	  /* 13 bits: id of the outermost tag */
@@ -84,6 +85,10 @@ enum filter_needs {
 	FILTER_NEEDS_MARKS = 1 << 0,
 	FILTER_NEEDS_RANGES = 1 << 1,
 	FILTER_NEEDS_MAC = 1 << 2,
+	/* And what the actions ask for. */
+	FILTER_NEEDS_REJECT = 1 << 3,
+	FILTER_NEEDS_LIMIT = 1 << 4,
+	FILTER_NEEDS_LOG = 1 << 5,
 };
 
 /* All ones in the guards when every lane is inside; `high` has the guards set. */

@@ -27,7 +27,13 @@
 	X(28, MALFORMED_SCTP, "parse", "malformed-sctp", "SCTP header is cut off") \
 	X(48, BLOCK_SOURCE, "block", "block-source", "source address is in a `from` of the block stage") \
 	X(49, BLOCK_DESTINATION, "block", "block-destination", "destination address is in a `to` of the block stage") \
-	X(64, FRAGMENT, "fragments", "fragment", "a fragment, and the policy says `fragments drop`")
+	X(64, FRAGMENT, "fragments", "fragment", "a fragment, and the policy says `fragments drop`") \
+	X(65, FRAGMENT_UNKNOWN, "fragments", "fragment-unknown", \
+	  "a later fragment whose first was not seen, and the policy says `fragments track`") \
+	X(80, FILTER_RULE, "filter", "filter-rule", "a rule of the filter says so") \
+	X(81, FILTER_LIMIT, "filter", "filter-limit", "over the limit of the rule of the filter that matched") \
+	X(82, FILTER_REJECT, "filter", "filter-reject", \
+	  "a rule of the filter rejects it: answered (tx), or dropped where an answer is not allowed")
 
 #define X(number, symbol, stage, name, explanation) REASON_##symbol = (number),
 enum reason {

@@ -19,14 +19,16 @@ enum packet_has {
 	HAS_ADDRESSES = 1 << 0, /* version, source, destination, protocol */
 	HAS_PORTS = 1 << 1,
 	HAS_ICMP = 1 << 2, /* icmp_type, icmp_code */
+	HAS_FLAGS = 1 << 3, /* tcp_flags: the whole TCP header is there */
 };
 
 #define VLANS_MAX 2
 #define EXTENSIONS_MAX 8 /* RFC 8200, section 4.1 lists seven, destination options twice */
 
 struct record {
-	/* In: length of the frame on the wire, 0 when all of it is there. A capture may hold less than the wire did. */
-	__u32 wire_length;
+	/* In. */
+	__u64 time;	   /* nanoseconds, by which limits and timeouts go; 0: the kernel's monotonic clock */
+	__u32 wire_length; /* of the frame, 0 when all of it is there: a capture may hold less than the wire did */
 
 	/* Out. */
 	__u32 rule; /* slot, PREFIX_NONE when no rule decided */
@@ -46,8 +48,12 @@ struct record {
 	__u16 destination_port;
 	__u8 source[16]; /* network byte order, IPv4 in the first four */
 	__u8 destination[16];
+	__u8 tcp_flags; /* as in the header: FIN is bit 0 */
+	__u8 hop_limit; /* TTL */
+	__u8 dscp;
+	__u8 reserved;
 };
 
-_Static_assert(sizeof(struct record) == 60, "shared layout");
+_Static_assert(sizeof(struct record) == 72, "shared layout");
 
 #endif

@@ -53,7 +53,7 @@ struct verdicts {
 int bench_open(const struct compiled *compiled, const struct capture_frames *capture, struct bench *bench,
 	       struct error *error)
 {
-	const struct load load = { .counters = -1, .rules = -1 };
+	const struct load load = { 0 };
 	struct bench opened = { .compiled = compiled, .peer = -1 };
 	int err = program_load(compiled, &load, &opened.program, error);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "compile/filter.h"
 #include "compile/prefixes.h"
 #include "sluice/counter.h"
 
@@ -158,19 +159,31 @@ static int build_images(struct compiled *out, struct error *error)
 	for (int t = 0; t < TABLE_COUNT; t++) {
 		bool v4 = t == TABLE_BLOCK_SOURCE4 || t == TABLE_BLOCK_DEST4 || t == TABLE_FILTER_SOURCE4 ||
 			  t == TABLE_FILTER_DEST4;
+		struct location where =
+			t < TABLE_FILTER_SOURCE4 ? out->interface->block.where : out->interface->filter.where;
 		int err = (v4 ? image_build4 : image_build6)(&out->tables[t], &out->images[t]);
 
 		if (err == -E2BIG)
-			return error_at(error, out->interface->block.where,
-					"interface \"%s\": %zu prefixes are more than a table can hold",
+			return error_at(error, where, "interface \"%s\": %zu prefixes are more than a table can hold",
 					out->interface->name, out->tables[t].count);
 		if (err)
-			return error_at(error, out->interface->block.where,
+			return error_at(error, where,
 					"interface \"%s\": %zu prefixes cannot be made into a table: too many have the "
 					"same hash, whatever its seed",
 					out->interface->name, out->tables[t].count);
 	}
 	return 0;
+}
+
+static int build_classifiers(struct compiled *out, struct error *error)
+{
+	int err = classifier_build(&out->matches4, 4, &out->classifier4, error);
+
+	if (!err)
+		err = classifier_build(&out->matches6, 6, &out->classifier6, error);
+	out->config.classifier4 = out->classifier4.layout;
+	out->config.classifier6 = out->classifier6.layout;
+	return err;
 }
 
 int compile(const struct interface *interface, struct compiled *out, struct error *error)
@@ -187,16 +200,26 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 		error_hint(error, "put the prefixes into a set: a set of any size is one rule");
 		return -EINVAL;
 	}
+	err = compile_filter(out, error);
+	if (err)
+		return err;
 	err = build_images(out, error);
+	if (!err)
+		err = build_classifiers(out, error);
 	if (err)
 		return err;
 	out->config.default_verdict = interface->default_verdict;
 	out->config.malformed_pass = interface->malformed == VERDICT_PASS;
 	out->config.fragments_drop = interface->fragments == FRAGMENTS_DROP;
+	out->config.fragments_track = interface->fragments == FRAGMENTS_TRACK;
 	out->config.block_source4 = out->images[TABLE_BLOCK_SOURCE4].layout;
 	out->config.block_source6 = out->images[TABLE_BLOCK_SOURCE6].layout;
 	out->config.block_dest4 = out->images[TABLE_BLOCK_DEST4].layout;
 	out->config.block_dest6 = out->images[TABLE_BLOCK_DEST6].layout;
+	out->config.filter_source4 = out->images[TABLE_FILTER_SOURCE4].layout;
+	out->config.filter_source6 = out->images[TABLE_FILTER_SOURCE6].layout;
+	out->config.filter_dest4 = out->images[TABLE_FILTER_DEST4].layout;
+	out->config.filter_dest6 = out->images[TABLE_FILTER_DEST6].layout;
 	return 0;
 }
 
@@ -205,9 +228,17 @@ void compiled_free(struct compiled *compiled)
 	for (size_t i = 0; i < compiled->rule_count; i++)
 		free(compiled->rules[i].text);
 	free(compiled->rules);
+	free(compiled->actions);
+	free(compiled->more);
+	free(compiled->matches4.items);
+	free(compiled->matches6.items);
 	for (int t = 0; t < TABLE_COUNT; t++) {
 		prefix_table_free(&compiled->tables[t]);
 		image_free(&compiled->images[t]);
 	}
+	free(compiled->matches4.items);
+	free(compiled->matches6.items);
+	classifier_free(&compiled->classifier4);
+	classifier_free(&compiled->classifier6);
 	*compiled = (struct compiled){ 0 };
 }

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "compile/classifier.h"
 #include "compile/image.h"
 #include "compile/match.h"
 #include "policy/policy.h"
@@ -72,6 +73,7 @@ struct compiled {
 	struct filter_more *more; /* the first is not used */
 	size_t more_count, more_capacity;
 	struct matches matches4, matches6;
+	struct classifier classifier4, classifier6; /* of the matches; their layouts are in `config` too */
 };
 
 /* Name of the map, as in bpf/block.h. */

@@ -6,10 +6,15 @@
 #include "compile/compile.h"
 #include "compile/image.h"
 #include "sluice/counter.h"
+#include "sluice/filter.h"
+
+/* Values below this: indices of the block's rules, and all bits of the filter's static sets. */
+#define DICTIONARY_VALUES (1 << FILTER_STATIC_SETS_MAX)
+_Static_assert(RULES_MAX <= DICTIONARY_VALUES, "any rule of a block can be a value");
 
 struct dictionary {
-	uint32_t values[RULES_MAX + 2];	 /* by number; 0 is PREFIX_NONE */
-	uint16_t numbers[RULES_MAX + 1]; /* by rule, PREFIX_EXCEPT last; 0: not in use */
+	uint32_t values[DICTIONARY_VALUES + 2];	 /* by number; 0 is PREFIX_NONE */
+	uint16_t numbers[DICTIONARY_VALUES + 1]; /* by value, PREFIX_EXCEPT last; 0: not in use */
 	size_t count;
 };
 

@@ -9,7 +9,7 @@
 
 static size_t place(uint32_t value)
 {
-	return value == PREFIX_EXCEPT ? RULES_MAX : value;
+	return value == PREFIX_EXCEPT ? DICTIONARY_VALUES : value;
 }
 
 void dictionary_fill(struct dictionary *dictionary, const struct prefix_table *table)

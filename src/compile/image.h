@@ -19,10 +19,11 @@ struct image {
 };
 
 /*
- * `table` is settled (prefix_table_settle) and of one family; its values, indices of rules or PREFIX_EXCEPT, are those
- * of the image. Memory is in proportion to the prefixes, and so is time; IPv6 may take several attempts, of which there
- * are at most 32 for each prefix length in use. Returns 0, or with `out` untouched -E2BIG when there are more prefixes
- * than an image can hold, or -ENOSPC when IPv6 prefixes crowd in each attempt. Free with image_free.
+ * `table` is settled (prefix_table_settle) and of one family; its values, indices of rules, bits of sets or
+ * PREFIX_EXCEPT, are those of the image. Memory is in proportion to the prefixes, and so is time; IPv6 may take several
+ * attempts, of which there are at most 32 for each prefix length in use. Returns 0, or with `out` untouched -E2BIG when
+ * there are more prefixes than an image can hold, or -ENOSPC when IPv6 prefixes crowd in each attempt. Free with
+ * image_free.
  */
 int image_build4(const struct prefix_table *table, struct image *out);
 int image_build6(const struct prefix_table *table, struct image *out);

@@ -36,7 +36,15 @@ static uint32_t stronger(uint32_t a, uint32_t b)
 	return a < b ? a : b; /* PREFIX_NONE is above every rule */
 }
 
-void prefix_table_settle(struct prefix_table *table)
+/* Values are bits: the address has those of all entries that cover it. */
+static uint32_t united(uint32_t a, uint32_t b)
+{
+	if (a == PREFIX_NONE || b == PREFIX_NONE)
+		return a == PREFIX_NONE ? b : a;
+	return a | b;
+}
+
+static void settle(struct prefix_table *table, uint32_t (*combine)(uint32_t a, uint32_t b))
 {
 	struct entry covering[NESTING_MAX];
 	size_t depth = 0;
@@ -50,16 +58,26 @@ void prefix_table_settle(struct prefix_table *table)
 		uint32_t outside;
 
 		while (i < table->count && !prefix_compare(&table->entries[i].prefix, &entry.prefix))
-			entry.value = stronger(entry.value, table->entries[i++].value);
+			entry.value = combine(entry.value, table->entries[i++].value);
 
 		while (depth && !prefix_covers(&covering[depth - 1].prefix, &entry.prefix))
 			depth--;
 		outside = depth ? covering[depth - 1].value : PREFIX_NONE;
-		entry.value = stronger(entry.value, outside);
+		entry.value = combine(entry.value, outside);
 		if (entry.value == outside)
 			continue;
 		covering[depth++] = entry;
 		table->entries[kept++] = entry;
 	}
 	table->count = kept;
+}
+
+void prefix_table_settle(struct prefix_table *table)
+{
+	settle(table, stronger);
+}
+
+void prefix_table_unite(struct prefix_table *table)
+{
+	settle(table, united);
 }

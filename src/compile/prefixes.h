@@ -14,6 +14,9 @@ void prefix_table_add(struct prefix_table *table, struct prefix prefix, uint32_t
  */
 void prefix_table_settle(struct prefix_table *table);
 
+/* The same for values that are bits: an entry gets the bits of all entries that cover it, too. */
+void prefix_table_unite(struct prefix_table *table);
+
 void prefix_table_free(struct prefix_table *table);
 
 #endif

@@ -11,7 +11,8 @@
 int dynamic_prepare(struct sluice_bpf *skeleton, const uint32_t *slots)
 {
 	struct config *config = &skeleton->rodata->config;
-	bool wanted = config->except_sets || config->from_sets || config->to_sets;
+	bool wanted = config->except_sets || config->from_sets || config->to_sets || config->filter_source_sets ||
+		      config->filter_destination_sets;
 	int err = bpf_map__set_autocreate(skeleton->maps.dynamic_entries, wanted);
 
 	for (int i = 0; i < config->from_sets && slots; i++)

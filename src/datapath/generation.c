@@ -31,7 +31,8 @@ void change_free(struct change *change)
 struct making {
 	struct compiled compiled;
 	struct program program;
-	uint32_t *slots;
+	struct state state;
+	struct slots slots;
 	const struct examination *examination; /* NULL: none */
 };
 
@@ -40,7 +41,8 @@ static void making_free(struct making *making, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		compiled_free(&making[i].compiled);
 		program_close(&making[i].program);
-		free(making[i].slots);
+		state_close(&making[i].state);
+		slots_free(&making[i].slots);
 	}
 	free(making);
 }
@@ -113,7 +115,7 @@ static bool has_state(const struct pins *pins, const char *interface)
 
 	if (state_open(pins, interface, &state, &error))
 		return false;
-	is_there = state.counters >= 0 && state.rules >= 0;
+	is_there = state.maps[STATE_COUNTERS] >= 0 && state.rules_count;
 	state_close(&state);
 	return is_there;
 }
@@ -140,22 +142,18 @@ static bool runs_already(const struct pins *pins, const struct running *running,
 static int load_one(const struct pins *pins, const struct running *running, const struct interface *interface,
 		    const struct sets *sets, struct making *making, struct error *error)
 {
-	struct state state;
 	struct load load;
-	int err = state_open(pins, interface->name, &state, error);
+	int err = state_open(pins, interface->name, &making->state, error);
 
 	if (err)
 		return err;
 	making->slots = slots_assign(running, &making->compiled);
-	for (size_t i = 0; i < making->compiled.rule_count && !err; i++) {
-		if (!slots_in_use(running, interface->name, making->slots[i]))
-			err = state_clear_rule(&state, making->slots[i], error);
-	}
+	err = state_clear_rules(&making->state, making->slots.fresh, making->slots.fresh_count, error);
 	load = (struct load){
-		.slots = making->slots,
+		.slots = making->slots.items,
+		.needed = making->slots.needed,
 		.sets = sets,
-		.counters = state.counters,
-		.rules = state.rules,
+		.state = &making->state,
 		.offload = interface->mode == MODE_OFFLOAD ? if_nametoindex(interface->name) : 0,
 	};
 	if (!err)
@@ -165,14 +163,13 @@ static int load_one(const struct pins *pins, const struct running *running, cons
 			   "%s is to run it itself (mode offload), but few network cards run BPF themselves; write "
 			   "`mode native`",
 			   interface->name);
-	state_close(&state);
 	return err;
 }
 
 static int examine_one(const struct making *making, struct error *error)
 {
 	const struct examination *examination = making->examination;
-	struct made made = { &making->compiled, making->slots, making->program.fd };
+	struct made made = { &making->compiled, making->slots.items, making->program.fd };
 
 	return examination ? examination->examine(&made, examination->context, error) : 0;
 }
@@ -185,7 +182,7 @@ static int pin_one(const struct pins *pins, const struct interface *interface, c
 	pins_path(pins, path, "generations/" GENERATION_NEW "/interfaces/%s", pin_of_interface(interface->name, name));
 	if (bpf_obj_pin(making->program.fd, path))
 		return error_set(error, errno, "cannot pin %s: %s", path, strerror(errno));
-	return state_pin(pins, interface->name, &making->program, error);
+	return state_pin(pins, interface->name, &making->state, &making->program, error);
 }
 
 /* Loads and pins a whole generation; nothing of it is attached yet. */
@@ -268,7 +265,7 @@ static int change_to(const struct pins *pins, const struct running *running, con
 	if (!err)
 		err = sets_resize(pins, &sets, error);
 	for (size_t i = 0; i < count && !err; i++) {
-		describe_slots(&change->after, i, making[i].slots);
+		describe_slots(&change->after, i, making[i].slots.items);
 		placements[i].program = making[i].program.fd;
 	}
 	if (!err)

@@ -67,7 +67,7 @@ int inspect_object(uint32_t *instructions, struct error *error)
 
 int inspect_compiled(const struct compiled *compiled, struct inspection *inspection, struct error *error)
 {
-	const struct load load = { .counters = -1, .rules = -1 };
+	const struct load load = { 0 };
 	struct bpf_prog_info info = {};
 	uint32_t size = sizeof(info);
 	struct program program;

@@ -41,7 +41,7 @@ static int finish(int err, struct judge *opened, struct judge *judge, struct err
 
 int judge_open(const struct compiled *compiled, struct judge *judge, struct error *error)
 {
-	const struct load load = { .counters = -1, .rules = -1, .record = true };
+	const struct load load = { .record = true };
 	struct judge opened = { 0 };
 	int err = program_load(compiled, &load, &opened.program, error);
 

@@ -3,7 +3,7 @@
  * Where things are pinned, so that they live on without a process:
  *
  *   ROOT/NETNS/links/IFACE                            the attachment; its program is what runs
- *   ROOT/NETNS/state/IFACE/{counters,rules}           what outlives a generation
+ *   ROOT/NETNS/state/IFACE/{counters,rules,…}         what outlives a generation: see state.h
  *   ROOT/NETNS/sets/NAME/{entries,head}               a dynamic set: see set.h
  *   ROOT/NETNS/generations/N/description              see description.h
  *   ROOT/NETNS/generations/N/interfaces/IFACE         the program

@@ -10,9 +10,12 @@
 #include <bpf/libbpf.h>
 
 #include "base/memory.h"
+#include "datapath/classifier.h"
 #include "datapath/digest.h"
 #include "datapath/dynamic.h"
+#include "datapath/filter.h"
 #include "datapath/log.h"
+#include "datapath/state.h"
 #include "sluice.skel.h"
 #include "sluice/counter.h"
 
@@ -37,6 +40,8 @@ static struct bpf_map *table_map(struct sluice_bpf *skeleton, enum table table)
 static int open_skeleton(const struct config *config, bool record, struct program *out, struct error *error)
 {
 	log_start();
+	if (classifier_start())
+		return refused(error, -errno, "cannot prepare libbpf");
 	out->skeleton = sluice_bpf__open();
 	if (!out->skeleton)
 		return refused(error, -errno, "cannot open the BPF object");
@@ -48,7 +53,7 @@ static int open_skeleton(const struct config *config, bool record, struct progra
 
 static int load_skeleton(struct program *out, struct error *error)
 {
-	int err = sluice_bpf__load(out->skeleton);
+	int err = classifier_load(out->skeleton->obj, (const struct config *)&out->skeleton->rodata->config);
 
 	if (err)
 		return refused(error, err, "the kernel refused the program");
@@ -93,6 +98,28 @@ static int fill_table(int fd, const struct image *image, const uint32_t *slots, 
 	return is_same ? 0 : error_set(error, EIO, "a prefix table reads back other than it was written");
 }
 
+static int fill_classifiers(struct sluice_bpf *skeleton, const struct compiled *compiled, struct error *error)
+{
+	int err = classifier_fill(bpf_map__fd(skeleton->maps.classifier4), &compiled->classifier4);
+
+	if (!err)
+		err = classifier_fill(bpf_map__fd(skeleton->maps.classifier6), &compiled->classifier6);
+	return err ? refused(error, err, "cannot fill the classifier") : 0;
+}
+
+/* Counters that are there are counted on in; those of rules only if there are enough. */
+static int prepare_counters(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct load *how,
+			    struct error *error)
+{
+	uint32_t needed = how->slots ? how->needed : compiled->rule_count;
+	int rules = how->state ? state_rules(how->state, needed) : -1;
+	int err = reuse(skeleton->maps.counters, how->state ? how->state->maps[STATE_COUNTERS] : -1, error);
+
+	if (!err && rules < 0)
+		err = bpf_map__set_max_entries(skeleton->maps.rules, state_slots(needed));
+	return err ? err : reuse(skeleton->maps.rules, rules, error);
+}
+
 /* A program for a network card's own processor is loaded for that card, and so are its maps. */
 static void set_offload(struct sluice_bpf *skeleton, unsigned ifindex)
 {
@@ -119,9 +146,13 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 			err = bpf_map__set_value_size(map, count * sizeof(uint64_t));
 	}
 	if (!err)
-		err = reuse(out->skeleton->maps.counters, how->counters, error);
+		err = classifier_prepare(out->skeleton->maps.classifier4, &compiled->classifier4);
 	if (!err)
-		err = reuse(out->skeleton->maps.rules, how->rules, error);
+		err = classifier_prepare(out->skeleton->maps.classifier6, &compiled->classifier6);
+	if (!err)
+		err = filter_prepare(out->skeleton, compiled, how->state);
+	if (!err)
+		err = prepare_counters(out->skeleton, compiled, how, error);
 	if (!err)
 		err = load_skeleton(out, error);
 	for (int t = 0; t < TABLE_COUNT && !err; t++) {
@@ -129,8 +160,13 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->images[t], how->slots,
 					 error);
 	}
+	if (!err)
+		err = fill_classifiers(out->skeleton, compiled, error);
 	if (err)
 		return err;
+	err = filter_fill(out->skeleton, compiled, how->state, how->slots);
+	if (err)
+		return refused(error, err, "cannot fill the filter");
 	err = dynamic_fill(out->skeleton, compiled, how->sets);
 	return err ? refused(error, err, "cannot give the program its dynamic sets") : 0;
 }
@@ -191,8 +227,8 @@ static int share(const uint32_t *ids, uint32_t count, struct bpf_map *map, struc
 
 static int copy(int running, struct program *out, struct error *error)
 {
-	uint32_t ids[64];
-	struct bpf_prog_info info = { .nr_map_ids = 64, .map_ids = (uintptr_t)ids };
+	uint32_t ids[PROGRAM_MAPS_MAX];
+	struct bpf_prog_info info = { .nr_map_ids = PROGRAM_MAPS_MAX, .map_ids = (uintptr_t)ids };
 	uint32_t size = sizeof(info);
 	struct config config;
 	int err;
@@ -205,9 +241,19 @@ static int copy(int running, struct program *out, struct error *error)
 	for (int t = 0; t < TABLE_COUNT && !err; t++)
 		err = share(ids, info.nr_map_ids, table_map(out->skeleton, t), error);
 	if (!err)
+		err = share(ids, info.nr_map_ids, out->skeleton->maps.classifier4, error);
+	if (!err)
+		err = share(ids, info.nr_map_ids, out->skeleton->maps.classifier6, error);
+	if (!err)
 		err = share(ids, info.nr_map_ids, out->skeleton->maps.dynamic_entries, error);
 	if (!err)
 		err = share(ids, info.nr_map_ids, out->skeleton->maps.dynamic_heads, error);
+	if (!err)
+		err = share(ids, info.nr_map_ids, out->skeleton->maps.filter_actions, error);
+	if (!err)
+		err = share(ids, info.nr_map_ids, out->skeleton->maps.filter_more, error);
+	if (!err)
+		err = filter_prepare_copy(out->skeleton);
 	return err ? err : load_skeleton(out, error);
 }
 
@@ -254,6 +300,10 @@ void program_digest(const struct compiled *compiled, char *digest)
 			digest_add(sum, &entry->value, sizeof(entry->value));
 		}
 	}
+	digest_add(sum, compiled->actions, compiled->filter_count * sizeof(*compiled->actions));
+	digest_add(sum, compiled->more, compiled->more_count * sizeof(*compiled->more));
+	digest_add(sum, compiled->classifier4.words, compiled->classifier4.count * sizeof(__u64));
+	digest_add(sum, compiled->classifier6.words, compiled->classifier6.count * sizeof(__u64));
 	for (size_t i = 0; i < compiled->dynamic_count; i++)
 		digest_add(sum, compiled->dynamic[i].set->name, strlen(compiled->dynamic[i].set->name) + 1);
 	for (size_t i = 0; i < compiled->rule_count; i++) {
@@ -261,6 +311,8 @@ void program_digest(const struct compiled *compiled, char *digest)
 
 		digest_add(sum, rule->text, strlen(rule->text) + 1);
 		digest_add(sum, &rule->where.line, sizeof(rule->where.line));
+		if (rule->counter)
+			digest_add(sum, rule->counter, strlen(rule->counter) + 1);
 	}
 	digest_finish(sum, digest);
 }

@@ -11,7 +11,10 @@
 #include "datapath/description.h"
 
 struct sets;
+struct state;
 struct sluice_bpf;
+
+#define PROGRAM_MAPS_MAX 64 /* more than there are in sluice.bpf.c */
 
 struct program {
 	struct sluice_bpf *skeleton; /* owns every descriptor; see sluice.skel.h */
@@ -21,8 +24,9 @@ struct program {
 /* How a program is to be loaded, beyond what its policy says. */
 struct load {
 	const uint32_t *slots;	 /* of compiled.rules; NULL: a rule's index is its slot */
+	uint32_t needed;	 /* all slots are below */
 	const struct sets *sets; /* dynamic ones to look in, borrowed; NULL: empty ones of its own */
-	int counters, rules;	 /* state to count into, borrowed; -1: maps of its own */
+	const struct state *state; /* to go on with, borrowed; what is not there, or NULL: maps of its own */
 	bool record;		 /* write struct record: replay and explain */
 	unsigned offload;	 /* index of the interface whose card is to run it; 0: the CPU does */
 };
@@ -31,7 +35,7 @@ struct load {
 int program_load(const struct compiled *compiled, const struct load *load, struct program *out, struct error *error);
 
 /* A private copy of a running program: same code, configuration and tables, but counters of its own, and it records.
- * -EPROTO when `running` was loaded by another version of Sluice. */
+ * Limits and fragments begin anew. -EPROTO when `running` was loaded by another version of Sluice. */
 int program_copy(int running, struct program *out, struct error *error);
 
 void program_close(struct program *program);

@@ -3,16 +3,21 @@
 #ifndef SLUICE_DATAPATH_SLOTS_H
 #define SLUICE_DATAPATH_SLOTS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "compile/compile.h"
 #include "datapath/running.h"
 
-/* One slot for each of compiled.rules; free the result. There are always enough: see RULE_SLOTS. */
-uint32_t *slots_assign(const struct running *running, const struct compiled *compiled);
+struct slots {
+	uint32_t *items; /* one for each of compiled.rules */
+	uint32_t needed; /* all are below */
+	uint32_t *fresh; /* those that no pinned generation counts a rule of the interface in */
+	size_t fresh_count;
+};
 
-/* True when a pinned generation counts a rule of the interface there. */
-bool slots_in_use(const struct running *running, const char *interface, uint32_t slot);
+/* There are always enough: see RULE_SLOTS. Free with slots_free. Where several rules have the same text, they keep their
+ * slots in order. */
+struct slots slots_assign(const struct running *running, const struct compiled *compiled);
+void slots_free(struct slots *slots);
 
 #endif

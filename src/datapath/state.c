@@ -9,39 +9,111 @@
 
 #include "base/memory.h"
 #include "sluice.skel.h"
+#include "sluice/event.h"
+#include "sluice/fragments.h"
+#include "sluice/limit.h"
 
-static int open_counters(const struct pins *pins, const char *interface, const char *map, uint32_t entries, int *fd,
-			 struct error *error)
+static const struct layout {
+	const char *name;
+	uint32_t type, key, value, entries;
+} layouts[STATE_MAPS] = {
+	[STATE_COUNTERS] = { "counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct counter), COUNTERS },
+	[STATE_LIMITS] = { "limits", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct limits), 1 },
+	[STATE_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_LRU_HASH, sizeof(struct fragments_key),
+			      sizeof(struct fragments_value), FRAGMENTS_TRACKED },
+	[STATE_EVENTS] = { "events", BPF_MAP_TYPE_RINGBUF, 0, 0, EVENTS_SIZE },
+	[STATE_EVENTS_LOST] = { "events_lost", BPF_MAP_TYPE_ARRAY, 4, sizeof(uint64_t), 1 },
+};
+
+static const char *state_path(const struct pins *pins, char *path, const char *interface, const char *name)
 {
-	char pin[IF_NAMESIZE], path[PATH_MAX];
-	struct bpf_map_info info = {};
+	char pin[IF_NAMESIZE];
+
+	return pins_path(pins, path, "state/%s/%s", pin_of_interface(interface, pin), name);
+}
+
+/* rules, rules2, rules3, … */
+static const char *rules_name(size_t number, char name[16])
+{
+	if (number)
+		snprintf(name, 16, "rules%zu", number + 1);
+	else
+		snprintf(name, 16, "rules");
+	return name;
+}
+
+/* Returns a descriptor, -1 when nothing is pinned there, or another negative errno with `error` set. */
+static int open_map(const char *path, struct bpf_map_info *info, struct error *error)
+{
+	int fd = pin_open(path, PIN_MAP, error);
 	int err;
 
-	pins_path(pins, path, "state/%s/%s", pin_of_interface(interface, pin), map);
-	*fd = pin_open(path, PIN_MAP, error);
-	if (*fd == -ENOENT) {
-		*fd = -1;
-		return 0;
-	}
-	err = *fd < 0 ? *fd : pin_info(path, *fd, &info, sizeof(info), error);
-	if (err)
-		return err;
-	if (info.type == BPF_MAP_TYPE_PERCPU_ARRAY && info.key_size == sizeof(uint32_t) &&
-	    info.value_size == sizeof(struct counter) && info.max_entries == entries)
-		return 0;
-	error_set(error, EPROTO, "%s: not the counters of this version of Sluice", path);
-	error_hint(error, "remove it to start counting from zero: rm %s", path);
+	if (fd == -ENOENT)
+		return -1;
+	memset(info, 0, sizeof(*info));
+	err = fd < 0 ? fd : pin_info(path, fd, info, sizeof(*info), error);
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
+}
+
+static int of_another_version(const char *path, const char *what, struct error *error)
+{
+	error_set(error, EPROTO, "%s: not the %s of this version of Sluice", path, what);
+	error_hint(error, "remove it to start %s: rm %s",
+		   !strcmp(what, "counters") ? "counting from zero" : "with an empty one", path);
 	return -EPROTO;
+}
+
+static int open_one(const struct pins *pins, const char *interface, const struct layout *layout, int *fd,
+		    struct error *error)
+{
+	struct bpf_map_info info;
+	char path[PATH_MAX];
+
+	*fd = open_map(state_path(pins, path, interface, layout->name), &info, error);
+	if (*fd < -1)
+		return *fd;
+	if (*fd < 0 || (info.type == layout->type && info.key_size == layout->key &&
+			info.value_size == layout->value && info.max_entries == layout->entries))
+		return 0;
+	return of_another_version(path, layout->name, error);
+}
+
+static int open_rules(const struct pins *pins, const char *interface, struct state *state, struct error *error)
+{
+	char path[PATH_MAX], name[16];
+	struct bpf_map_info info;
+
+	for (size_t i = 0; i < STATE_RULES_MAX; i++) {
+		int fd = open_map(state_path(pins, path, interface, rules_name(i, name)), &info, error);
+
+		if (fd == -1)
+			break;
+		if (fd < 0)
+			return fd;
+		state->rules[i] = fd;
+		state->slots[i] = info.max_entries;
+		state->rules_count = i + 1;
+		if (info.type != BPF_MAP_TYPE_PERCPU_ARRAY || info.key_size != sizeof(uint32_t) ||
+		    info.value_size != sizeof(struct counter) || info.max_entries > RULE_SLOTS ||
+		    info.max_entries < (i ? state->slots[i - 1] + 1 : RULE_SLOTS_MIN))
+			return of_another_version(path, "counters", error);
+	}
+	return 0;
 }
 
 int state_open(const struct pins *pins, const char *interface, struct state *state, struct error *error)
 {
-	int err;
+	int err = 0;
 
-	*state = STATE_NONE;
-	err = open_counters(pins, interface, "counters", COUNTERS, &state->counters, error);
+	*state = (struct state){ 0 };
+	for (int i = 0; i < STATE_MAPS; i++)
+		state->maps[i] = -1;
+	for (int i = 0; i < STATE_MAPS && !err; i++)
+		err = open_one(pins, interface, &layouts[i], &state->maps[i], error);
 	if (!err)
-		err = open_counters(pins, interface, "rules", RULE_SLOTS, &state->rules, error);
+		err = open_rules(pins, interface, state, error);
 	if (err)
 		state_close(state);
 	return err;
@@ -49,46 +121,79 @@ int state_open(const struct pins *pins, const char *interface, struct state *sta
 
 void state_close(struct state *state)
 {
-	cleanup_close(&state->counters);
-	cleanup_close(&state->rules);
-	*state = STATE_NONE;
+	for (int i = 0; i < STATE_MAPS; i++) {
+		cleanup_close(&state->maps[i]);
+		state->maps[i] = -1;
+	}
+	for (size_t i = 0; i < state->rules_count; i++)
+		cleanup_close(&state->rules[i]);
+	state->rules_count = 0;
 }
 
-static int pin(const struct pins *pins, const char *interface, struct bpf_map *map, struct error *error)
+int state_rules(const struct state *state, uint32_t needed)
 {
-	char name[IF_NAMESIZE], path[PATH_MAX];
+	size_t last = state->rules_count - 1;
 
-	pins_path(pins, path, "state/%s/%s", pin_of_interface(interface, name), bpf_map__name(map));
+	return state->rules_count && state->slots[last] >= needed ? state->rules[last] : -1;
+}
+
+uint32_t state_slots(uint32_t needed)
+{
+	uint32_t slots = RULE_SLOTS_MIN;
+
+	while (slots < needed)
+		slots *= 2;
+	return slots < RULE_SLOTS ? slots : RULE_SLOTS;
+}
+
+static int pin(const struct pins *pins, const char *interface, const struct bpf_map *map, const char *name,
+	       struct error *error)
+{
+	char path[PATH_MAX];
+
+	state_path(pins, path, interface, name);
 	if (bpf_obj_pin(bpf_map__fd(map), path) && errno != EEXIST)
 		return error_set(error, errno, "cannot pin %s: %s", path, strerror(errno));
 	return 0;
 }
 
-int state_pin(const struct pins *pins, const char *interface, const struct program *program, struct error *error)
+int state_pin(const struct pins *pins, const char *interface, const struct state *state, const struct program *program,
+	      struct error *error)
 {
-	char name[IF_NAMESIZE], path[PATH_MAX];
+	const struct sluice_bpf *skeleton = program->skeleton;
+	char folder[IF_NAMESIZE], path[PATH_MAX], name[16];
 	int err;
 
-	pins_path(pins, path, "state/%s", pin_of_interface(interface, name));
+	pins_path(pins, path, "state/%s", pin_of_interface(interface, folder));
 	err = pins_make_folder(path);
 	if (err)
 		return error_set(error, -err, "cannot make %s: %s", path, strerror(-err));
-	err = pin(pins, interface, program->skeleton->maps.counters, error);
-	return err ? err : pin(pins, interface, program->skeleton->maps.rules, error);
+	for (int i = 0; i < STATE_MAPS && !err; i++) {
+		const struct bpf_map *map = bpf_object__find_map_by_name(skeleton->obj, layouts[i].name);
+
+		if (state->maps[i] < 0 && bpf_map__autocreate(map))
+			err = pin(pins, interface, map, layouts[i].name, error);
+	}
+	if (!err && state_rules(state, bpf_map__max_entries(skeleton->maps.rules)) < 0)
+		err = pin(pins, interface, skeleton->maps.rules, rules_name(state->rules_count, name), error);
+	return err;
 }
 
-int state_clear_rule(const struct state *state, uint32_t slot, struct error *error)
+int state_clear_rules(const struct state *state, const uint32_t *slots, size_t count, struct error *error)
 {
 	int cpus = libbpf_num_possible_cpus();
 	CLEANUP_FREE struct counter *zeros = NULL;
 
-	if (state->rules < 0)
-		return 0; /* new maps are zero */
 	if (cpus < 0)
 		return error_set(error, -cpus, "cannot count the CPUs: %s", strerror(-cpus));
 	zeros = xcalloc(cpus, sizeof(*zeros));
-	if (bpf_map_update_elem(state->rules, &slot, zeros, BPF_ANY))
-		return error_set(error, errno, "cannot clear a rule's counter: %s", strerror(errno));
+	for (size_t m = 0; m < state->rules_count; m++) {
+		for (size_t i = 0; i < count; i++) {
+			if (slots[i] < state->slots[m] &&
+			    bpf_map_update_elem(state->rules[m], &slots[i], zeros, BPF_ANY))
+				return error_set(error, errno, "cannot clear a rule's counter: %s", strerror(errno));
+		}
+	}
 	return 0;
 }
 
@@ -107,4 +212,93 @@ int counter_read(int map, uint32_t index, struct counter *sum)
 		sum->bytes += counters[i].bytes;
 	}
 	return 0;
+}
+
+int state_read_rule(const struct state *state, uint32_t slot, struct counter *sum)
+{
+	int err = 0;
+
+	for (size_t m = 0; m < state->rules_count && !err; m++) {
+		if (slot < state->slots[m])
+			err = counter_read(state->rules[m], slot, sum);
+	}
+	return err;
+}
+
+/* Of a map that cannot be told, we say that it is in use. */
+static bool program_uses(const char *path, uint32_t map)
+{
+	struct error ignored;
+	CLEANUP_FD int fd = pin_open(path, PIN_PROGRAM, &ignored);
+	uint32_t ids[PROGRAM_MAPS_MAX];
+	struct bpf_prog_info info = { .nr_map_ids = PROGRAM_MAPS_MAX, .map_ids = (uintptr_t)ids };
+	uint32_t size = sizeof(info);
+
+	if (fd == -ENOENT)
+		return false;
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) || info.nr_map_ids > PROGRAM_MAPS_MAX)
+		return true;
+	for (uint32_t i = 0; i < info.nr_map_ids; i++) {
+		if (ids[i] == map)
+			return true;
+	}
+	return false;
+}
+
+static bool is_used(const struct pins *pins, const char *interface, int fd)
+{
+	struct bpf_map_info info = {};
+	char path[PATH_MAX], pin_name[IF_NAMESIZE];
+	uint32_t size = sizeof(info);
+	char **names;
+	bool used = false;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return true;
+	names = pins_names(pins_path(pins, path, "generations"));
+	used = !names;
+	for (size_t i = 0; names && names[i] && !used; i++) {
+		pins_path(pins, path, "generations/%s/interfaces/%s", names[i], pin_of_interface(interface, pin_name));
+		used = program_uses(path, info.id);
+	}
+	pins_free_names(names);
+	return used;
+}
+
+static bool has_counted(int fd, uint32_t slots)
+{
+	for (uint32_t slot = 0; slot < slots; slot++) {
+		struct counter sum = { 0 };
+
+		if (counter_read(fd, slot, &sum) || sum.packets)
+			return true;
+	}
+	return false;
+}
+
+size_t state_tidy(const struct pins *pins, const char *interface, bool remove)
+{
+	char path[PATH_MAX], name[16];
+	struct error ignored;
+	struct state state;
+	size_t count = 0, last;
+
+	if (state_open(pins, interface, &state, &ignored))
+		return 0; /* told by who needs it */
+	last = state.rules_count - 1; /* no other: there is no gap between them */
+	for (int i = STATE_COUNTERS + 1; i < STATE_MAPS; i++) {
+		if (state.maps[i] < 0 || is_used(pins, interface, state.maps[i]))
+			continue;
+		count++;
+		if (remove)
+			pins_remove(state_path(pins, path, interface, layouts[i].name));
+	}
+	if (state.rules_count > 1 && !is_used(pins, interface, state.rules[last]) &&
+	    !has_counted(state.rules[last], state.slots[last])) {
+		count++;
+		if (remove)
+			pins_remove(state_path(pins, path, interface, rules_name(last, name)));
+	}
+	state_close(&state);
+	return count;
 }

@@ -1,31 +1,68 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What outlives a generation: the counters of an interface. */
+/*
+ * What outlives a generation: the counters of an interface, and what limits, fragments and events need. Each is a map
+ * that programs of several generations share.
+ *
+ * Counters of rules are spread over several maps: when a generation needs more slots than there are, it gets a larger
+ * map, and the older ones go on counting for the programs that have them. So nothing is copied, and a rule's counter is
+ * the sum over all maps that have its slot.
+ */
 #ifndef SLUICE_DATAPATH_STATE_H
 #define SLUICE_DATAPATH_STATE_H
+
+#include <stdbool.h>
 
 #include "base/error.h"
 #include "datapath/pins.h"
 #include "datapath/program.h"
 #include "sluice/counter.h"
 
-struct state {
-	int counters, rules; /* descriptors of the maps in bpf/leave.h; -1: there are none yet */
+/* One of each; named as in bpf/. The first is there always, the others where a policy needs them. */
+enum state_map {
+	STATE_COUNTERS,
+	STATE_LIMITS,
+	STATE_FRAGMENTS,
+	STATE_EVENTS,
+	STATE_EVENTS_LOST,
+	STATE_MAPS,
 };
 
-#define STATE_NONE ((struct state){ .counters = -1, .rules = -1 })
+/* Each has more slots than the one before it: a power of two, the last RULE_SLOTS. */
+#define STATE_RULES_MAX 9
 
-/* Opens what is pinned for the interface; STATE_NONE when nothing is. Returns 0, or a negative errno with `error` set:
- * -EPROTO when the maps have another layout than this version's. Release with state_close. */
+_Static_assert(RULE_SLOTS_MIN << (STATE_RULES_MAX - 1) >= RULE_SLOTS, "as many as can be needed");
+
+struct state {
+	int maps[STATE_MAPS];	    /* descriptors; -1: there is none yet */
+	int rules[STATE_RULES_MAX]; /* the last one counts for new programs */
+	uint32_t slots[STATE_RULES_MAX];
+	size_t rules_count;
+};
+
+/* Opens what is pinned for the interface. Returns 0, also when nothing is, or a negative errno with `error` set:
+ * -EPROTO when a map has another layout than this version's. Release with state_close. */
 int state_open(const struct pins *pins, const char *interface, struct state *state, struct error *error);
 void state_close(struct state *state);
 
-/* Pins the maps that a freshly loaded program made for itself. */
-int state_pin(const struct pins *pins, const char *interface, const struct program *program, struct error *error);
+/* The map that has so many slots and is to count from now on; -1: a larger one is needed, of state_slots. */
+int state_rules(const struct state *state, uint32_t needed);
+uint32_t state_slots(uint32_t needed);
 
-/* Sets a rule's counter to zero before its slot is given to a new rule. */
-int state_clear_rule(const struct state *state, uint32_t slot, struct error *error);
+/* Pins the maps that a freshly loaded program made for itself, beside those of `state`. */
+int state_pin(const struct pins *pins, const char *interface, const struct state *state, const struct program *program,
+	      struct error *error);
+
+/* Sets the counters of these slots to zero, before they are given to new rules. */
+int state_clear_rules(const struct state *state, const uint32_t *slots, size_t count, struct error *error);
 
 /* Adds the counter at `index` of a map of counters, over all CPUs, to `*sum`. Returns 0 or a negative errno. */
 int counter_read(int map, uint32_t index, struct counter *sum);
+
+/* The same for the counter of a rule, over all maps. */
+int state_read_rule(const struct state *state, uint32_t slot, struct counter *sum);
+
+/* Returns how many pins of the interface no pinned program needs any more, and removes them if asked to: a map of
+ * counters only when it has counted nothing. */
+size_t state_tidy(const struct pins *pins, const char *interface, bool remove);
 
 #endif

@@ -14,7 +14,7 @@ static int read_counters(const struct state *state, struct tally *tally)
 	for (unsigned reason = 0; reason < REASON_LIMIT; reason++) {
 		for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
 			struct counter counter = { 0 };
-			int err = counter_read(state->counters, counter_index(reason, verdict), &counter);
+			int err = counter_read(state->maps[STATE_COUNTERS], counter_index(reason, verdict), &counter);
 
 			if (err)
 				return err;
@@ -34,13 +34,13 @@ int tally_read(const struct pins *pins, const struct described_interface *interf
 	struct state state;
 	int err = state_open(pins, interface->name, &state, error);
 
-	if (!err && (state.counters < 0 || state.rules < 0)) {
+	if (!err && (state.maps[STATE_COUNTERS] < 0 || !state.rules_count)) {
 		err = error_set(error, ENOENT, "the counters of %s are not pinned any more", interface->name);
 		error_hint(error, "apply the policy again");
 	} else if (!err) {
 		err = read_counters(&state, &read);
 		for (size_t i = 0; i < interface->rule_count && !err; i++)
-			err = counter_read(state.rules, interface->rules[i].slot, &read.rules[i]);
+			err = state_read_rule(&state, interface->rules[i].slot, &read.rules[i]);
 		if (err)
 			error_set(error, -err, "cannot read the counters of %s: %s", interface->name, strerror(-err));
 	}

@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "datapath/sets.h"
+#include "datapath/state.h"
 
 static bool is_attached(const char *path)
 {
@@ -97,8 +98,10 @@ static size_t tidy_state(const struct pins *pins, const struct running *running,
 	size_t count = 0;
 
 	for (size_t i = 0; names && names[i]; i++) {
-		if (running_knows(running, interface_of_pin(names[i], interface)))
+		if (running_knows(running, interface_of_pin(names[i], interface))) {
+			count += state_tidy(pins, interface, tidying == REMOVE);
 			continue;
+		}
 		count++;
 		if (tidying == REMOVE)
 			pins_remove(pins_path(pins, path, "state/%s", names[i]));
@@ -187,7 +190,9 @@ void tidy_after(const struct pins *pins, const struct description *current, cons
 	names = pins_names(pins_path(pins, path, "state"));
 	for (size_t i = 0; names && names[i]; i++) {
 		interface_of_pin(names[i], interface);
-		if (!is_named(interface, current) && !is_named(interface, previous))
+		if (is_named(interface, current) || is_named(interface, previous))
+			state_tidy(pins, interface, true);
+		else
 			pins_remove(pins_path(pins, path, "state/%s", names[i]));
 	}
 	pins_free_names(names);

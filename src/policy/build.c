@@ -28,6 +28,7 @@ int build_set(struct parse *parse, struct location where, char *name)
 
 	set->name = name;
 	set->where = where;
+	set->index = policy->set_count;
 	policy->sets = xgrow(policy->sets, policy->set_count, &policy->set_capacity, sizeof(*policy->sets));
 	policy->sets[policy->set_count++] = set;
 	parse->list = &set->prefixes;

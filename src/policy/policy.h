@@ -25,6 +25,7 @@
 struct set {
 	char *name;
 	struct location where;
+	size_t index;	  /* in the policy */
 	uint32_t size;	  /* of a dynamic set: how many entries it has room for; 0: the set is not dynamic */
 	uint64_t timeout; /* of a dynamic set: seconds an entry stays unless it is added with another time; 0: for ever
 			   */

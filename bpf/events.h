@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/* events: packets that a rule with `log` picked are told of, with the verdict they left with. */
+#ifndef SLUICE_BPF_EVENTS_H
+#define SLUICE_BPF_EVENTS_H
+
+#include "packet.h"
+#include "record.h"
+#include "sluice/event.h"
+
+/* Neither is created where no rule logs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, EVENTS_SIZE);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} events_lost SEC(".maps");
+
+static __always_inline void event_lost(void)
+{
+	__u64 *lost = bpf_map_lookup_elem(&events_lost, &(__u32){ 0 });
+
+	if (lost)
+		__sync_fetch_and_add(lost, 1);
+}
+
+static __always_inline void write_event(const struct packet *pkt, enum verdict verdict)
+{
+	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		event_lost();
+		return;
+	}
+	event->record.time = packet_time();
+	event->record.wire_length = pkt->length;
+	fill_record(&event->record, pkt, verdict);
+	bpf_ringbuf_submit(event, 0);
+}
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/* The classifier of IPv6: boxes of six words, four of them addresses. */
+#ifndef SLUICE_CLASSIFIER6_H
+#define SLUICE_CLASSIFIER6_H
+
+#include "sluice/classifier.h"
+
+#define CLASSIFIER6_BOX 48 /* bytes: addresses, the word with the rule, number of the extra */
+/* Of the fifth word: prefix lengths, and by them the masks, two words each. */
+#define CLASSIFIER6_SOURCE_BIT 4
+#define CLASSIFIER6_DESTINATION_BIT 31
+#define CLASSIFIER6_LENGTH_BYTES 0xff0
+
+#define CLASSIFIER6_MULTIPLIER0 0xd6e8feb86659fd93ULL
+#define CLASSIFIER6_MULTIPLIER1 0xe7037ed1a0b428dbULL
+#define CLASSIFIER6_MULTIPLIER2 0xa0761d6478bd642fULL
+#define CLASSIFIER6_MULTIPLIER3 0x8ebc6af09c88c6e3ULL
+
+/* A sum of products keeps differences of high bits high: they are folded down before the last product. */
+static __always_inline __u64 classifier6_finish(__u64 sum)
+{
+	return (sum ^ sum >> 32) * CLASSIFIER_MULTIPLIER;
+}
+
+static __always_inline __u64 classifier6_masks(const __u8 *image, const struct filter_key *key, const __u8 *box,
+					       __u64 meta)
+{
+	const __u8 *masks = image + CLASSIFIER_MASKS;
+	const __u8 *source = masks + (meta & CLASSIFIER6_LENGTH_BYTES);
+	const __u8 *destination =
+		masks + (meta >> (CLASSIFIER6_DESTINATION_BIT - CLASSIFIER6_SOURCE_BIT) & CLASSIFIER6_LENGTH_BYTES);
+
+	return ((key->addresses[0] ^ classifier_word(box, 0)) & classifier_word(source, 0)) |
+	       ((key->addresses[1] ^ classifier_word(box, 8)) & classifier_word(source, 8)) |
+	       ((key->addresses[2] ^ classifier_word(box, 16)) & classifier_word(destination, 0)) |
+	       ((key->addresses[3] ^ classifier_word(box, 24)) & classifier_word(destination, 8));
+}
+
+/* The lowest rule of the leaf at that byte that matches and is below `best`, else `best`. */
+static __always_inline __u64 classifier6_scan(const __u8 *image, const struct classifier_layout *layout,
+					      const struct filter_key *key, __u64 byte, __u64 best)
+{
+	const __u8 *box = image + byte;
+
+	for (int i = 0; i < CLASSIFIER_LEAF_MAX; i++, box += CLASSIFIER6_BOX) {
+		__u64 meta = classifier_word(box, 32), differs;
+
+		if (meta >> CLASSIFIER_RULE_BIT >= best)
+			break;
+		differs = classifier6_masks(image, key, box, meta) | classifier_lanes(image, layout, key, meta);
+		if (CLASSIFIER_CONSTANT(layout, extras_mask) && !differs && classifier_word(box, 40))
+			differs = classifier_extra(image, layout, key, classifier_word(box, 40));
+		if (!differs)
+			return meta >> CLASSIFIER_RULE_BIT;
+		if (meta & CLASSIFIER_LAST)
+			break;
+	}
+	return best;
+}
+
+/* A word that a group does not hash costs nothing: the verifier deletes its branch. */
+#define CLASSIFIER6_ADD(sum, layout, key, i, word, multiplier) \
+	do { \
+		if (CLASSIFIER_CONSTANT(layout, groups[i].addresses[word])) \
+			(sum) += ((key)->addresses[word] & CLASSIFIER_CONSTANT(layout, groups[i].addresses[word])) * \
+				 (multiplier); \
+	} while (0)
+
+static __always_inline __u64 classifier6_forest(const __u8 *image, const struct classifier_layout *layout,
+						const struct filter_key *key)
+{
+	CLASSIFIER_ENTRIES(entries);
+	__u64 best = CLASSIFIER_NONE;
+
+#pragma GCC unroll 20
+	for (int i = 0; i < CLASSIFIER_GROUPS; i++) {
+		__u64 sum, hash, table = CLASSIFIER_CONSTANT(layout, groups[i].table);
+
+		if (!table)
+			break;
+		sum = (key->lanes & CLASSIFIER_CONSTANT(layout, groups[i].lanes)) * CLASSIFIER_LANES_MULTIPLIER;
+		CLASSIFIER6_ADD(sum, layout, key, i, 0, CLASSIFIER6_MULTIPLIER0);
+		CLASSIFIER6_ADD(sum, layout, key, i, 1, CLASSIFIER6_MULTIPLIER1);
+		CLASSIFIER6_ADD(sum, layout, key, i, 2, CLASSIFIER6_MULTIPLIER2);
+		CLASSIFIER6_ADD(sum, layout, key, i, 3, CLASSIFIER6_MULTIPLIER3);
+		hash = classifier6_finish(sum);
+		entries[i] = classifier_entry(image, table, hash >> CLASSIFIER_CONSTANT(layout, groups[i].shift));
+	}
+#pragma GCC unroll 20
+	for (int i = 0; i < CLASSIFIER_GROUPS; i++) {
+		__u64 leaf;
+
+		if (!CLASSIFIER_CONSTANT(layout, groups[i].table) ||
+		    CLASSIFIER_CONSTANT(layout, groups[i].first) >= best)
+			break;
+		leaf = entries[i] ? classifier_leaf(image, layout, key, entries[i]) : 0;
+		if (leaf)
+			best = classifier6_scan(image, layout, key, leaf, best);
+	}
+	return best;
+}
+
+#endif

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "compile/classifier.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "compile/box.h"
+#include "compile/heap.h"
+#include "sluice/classifier4.h"
+#include "sluice/classifier6.h"
+
+static int check_limits(const struct boxes *boxes, struct error *error)
+{
+	if (boxes->lanes.count > CLASSIFIER_LANES_MAX)
+		return error_set(error, E2BIG,
+				 "the filter has %zu combinations of ports and protocols; the limit is %d",
+				 boxes->lanes.count, CLASSIFIER_LANES_MAX);
+	if (boxes->extras.count > CLASSIFIER_EXTRAS_MAX)
+		return error_set(
+			error, E2BIG,
+			"the filter has %zu combinations of MAC, VLAN, flags, length and the like; the limit is %d",
+			boxes->extras.count - 1, CLASSIFIER_EXTRAS_MAX - 1);
+	return 0;
+}
+
+static void report_linear(struct classifier_report *report, const struct boxes *boxes, const uint32_t *numbers,
+			  size_t count)
+{
+	report->linear = xcalloc(count, sizeof(*report->linear));
+	report->linear_boxes = count;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t rule = boxes->items[numbers[i]].rule;
+
+		if (!report->linear_count || report->linear[report->linear_count - 1] != rule)
+			report->linear[report->linear_count++] = rule;
+	}
+}
+
+/* Leaves in a row, full but for the last. */
+static void write_linear(struct heap *heap, const struct boxes *boxes, const uint32_t *numbers, size_t count,
+			 struct classifier *out)
+{
+	size_t leaf = CLASSIFIER_LEAF_MAX * heap_box_size(boxes->version);
+	size_t leaves = (count + CLASSIFIER_LEAF_MAX - 1) / CLASSIFIER_LEAF_MAX;
+	size_t byte = heap_take(heap, leaves * leaf, CLASSIFIER_UNIT);
+
+	out->layout.linear = byte;
+	out->layout.linear_leaves = leaves;
+	out->layout.linear_first = count ? boxes->items[numbers[0]].rule : CLASSIFIER_NONE;
+	for (size_t i = 0; i < count && !heap->full; i += CLASSIFIER_LEAF_MAX) {
+		size_t here = count - i < CLASSIFIER_LEAF_MAX ? count - i : CLASSIFIER_LEAF_MAX;
+
+		heap_write_leaf(heap, byte, boxes, numbers + i, here);
+		byte += leaf;
+	}
+}
+
+static int build(const struct boxes *boxes, struct heap *heap, struct classifier *out, struct error *error)
+{
+	CLEANUP_FREE uint32_t *numbers = xcalloc(boxes->count, sizeof(*numbers));
+	int err = check_limits(boxes, error);
+
+	if (err || !boxes->count)
+		return err;
+	for (size_t i = 0; i < boxes->count; i++)
+		numbers[i] = i;
+	heap_begin(heap, boxes);
+	if (boxes->count > CLASSIFIER_LINEAR_MAX)
+		return error_set(error, E2BIG, "%zu rules overlap; the limit is %d", boxes->count,
+				 CLASSIFIER_LINEAR_MAX);
+	write_linear(heap, boxes, numbers, boxes->count, out);
+	report_linear(&out->report, boxes, numbers, boxes->count);
+	if (heap->full)
+		return error_set(error, E2BIG, "the filter needs more than %d MB", CLASSIFIER_END_MAX >> 20);
+	out->report.memory = heap_layout(heap, &out->layout);
+	out->count = out->report.memory / sizeof(*out->words);
+	out->words = xcalloc(out->count, sizeof(*out->words));
+	memcpy(out->words, heap->bytes, heap->size);
+	return 0;
+}
+
+int classifier_build(const struct matches *matches, int version, struct classifier *out, struct error *error)
+{
+	struct classifier classifier = { .version = version };
+	struct heap heap = { 0 };
+	struct boxes boxes;
+	int err;
+
+	boxes_make(matches, version, &boxes);
+	classifier.report.boxes = boxes.count;
+	classifier.report.lanes = boxes.lanes.count;
+	classifier.report.extras = boxes.extras.count - 1;
+	err = build(&boxes, &heap, &classifier, error);
+	heap_free(&heap);
+	boxes_free(&boxes);
+	if (err)
+		classifier_free(&classifier);
+	else
+		*out = classifier;
+	return err;
+}
+
+void classifier_free(struct classifier *classifier)
+{
+	free(classifier->words);
+	free(classifier->report.linear);
+	*classifier = (struct classifier){ 0 };
+}
+
+uint32_t classifier_lookup(const struct classifier *classifier, const struct filter_key *key)
+{
+	const __u8 *image = (const __u8 *)classifier->words;
+	const struct classifier_layout *layout = &classifier->layout;
+	bool v4 = classifier->version == 4;
+	__u64 best, leaf = CLASSIFIER_LEAF_MAX * heap_box_size(classifier->version);
+
+	if (!layout->end)
+		return CLASSIFIER_NONE;
+	best = (v4 ? classifier4_forest : classifier6_forest)(image, layout, key);
+	for (__u64 i = 0; i < layout->linear_leaves; i++)
+		best = (v4 ? classifier4_scan : classifier6_scan)(image, layout, key, layout->linear + i * leaf, best);
+	return best;
+}
