@@ -236,8 +236,6 @@ void compiled_free(struct compiled *compiled)
 		prefix_table_free(&compiled->tables[t]);
 		image_free(&compiled->images[t]);
 	}
-	free(compiled->matches4.items);
-	free(compiled->matches6.items);
 	classifier_free(&compiled->classifier4);
 	classifier_free(&compiled->classifier6);
 	*compiled = (struct compiled){ 0 };
