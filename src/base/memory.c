@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "base/memory.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 static void *must(void *memory)
@@ -28,16 +27,22 @@ char *xstrdup(const char *text)
 	return must(strdup(text));
 }
 
+char *xvasprintf(const char *format, va_list arguments)
+{
+	char *text;
+
+	return must(vasprintf(&text, format, arguments) < 0 ? NULL : text);
+}
+
 char *xasprintf(const char *format, ...)
 {
 	va_list arguments;
 	char *text;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
-	return must(text);
+	return text;
 }
 
 void *xgrow(void *array, size_t count, size_t *capacity, size_t size)

@@ -8,219 +8,8 @@
 #include "base/duration.h"
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "cli/difference.h"
 #include "lockout/lockout.h"
-
-/* A policy in canonical form, line by line. Its definitions (a set, an interface) begin in the first column. */
-struct lines {
-	char *text;
-	char **line;
-	size_t count, capacity;
-};
-
-static struct lines split(const char *text)
-{
-	struct lines lines = { .text = xstrdup(text ? text : "") };
-	char *rest = lines.text;
-	char *line;
-
-	while ((line = strsep(&rest, "\n"))) {
-		if (!*line)
-			continue; /* blank lines only divide */
-		lines.line = xgrow(lines.line, lines.count, &lines.capacity, sizeof(*lines.line));
-		lines.line[lines.count++] = line;
-	}
-	return lines;
-}
-
-static void lines_free(struct lines *lines)
-{
-	free(lines->line);
-	free(lines->text);
-}
-
-/* Lines of one definition, the first of which names it. */
-struct part {
-	char **line;
-	size_t count;
-};
-
-static bool begins_definition(const char *line)
-{
-	return *line != ' ' && *line != '}';
-}
-
-/* The definition that begins at line `at`. */
-static struct part part_at(const struct lines *lines, size_t at)
-{
-	struct part part = { .line = lines->line + at, .count = 1 };
-
-	while (at + part.count < lines->count && !begins_definition(lines->line[at + part.count]))
-		part.count++;
-	return part;
-}
-
-/* "set office", "interface eth0": what comes before the definition's content. */
-static size_t name_length(const char *line)
-{
-	size_t word = strcspn(line, " ");
-
-	return line[word] ? word + 1 + strcspn(line + word + 1, " ") : word;
-}
-
-/* The definition of the same kind and name; of no lines when there is none. */
-static struct part find_part(const struct lines *lines, const char *line)
-{
-	size_t length = name_length(line);
-
-	for (size_t i = 0; i < lines->count; i++) {
-		if (begins_definition(lines->line[i]) && name_length(lines->line[i]) == length &&
-		    !strncmp(lines->line[i], line, length))
-			return part_at(lines, i);
-	}
-	return (struct part){ 0 };
-}
-
-static void print_part(char sign, const struct part *part)
-{
-	for (size_t i = 0; i < part->count; i++)
-		printf("  %c %s\n", sign, part->line[i]);
-}
-
-#define DEPTH_MAX 8 /* of blocks in blocks; the language has two */
-
-/* The lines printed last at each depth, so that a change is printed with what it stands in, but that only once. */
-struct shown {
-	const char *line[DEPTH_MAX];
-};
-
-static size_t depth_of(const char *line)
-{
-	return strspn(line, " ") / 4;
-}
-
-static void print_shown(struct shown *shown, char sign, const char *line)
-{
-	printf("  %c %s\n", sign, line);
-	shown->line[depth_of(line)] = line;
-	for (size_t depth = depth_of(line) + 1; depth < DEPTH_MAX; depth++)
-		shown->line[depth] = NULL;
-}
-
-/* The lines that line `at` stands in, outermost first. */
-static void print_context(const struct part *part, size_t at, struct shown *shown)
-{
-	size_t depth = depth_of(part->line[at]);
-	size_t up = at;
-
-	if (depth == 0)
-		return;
-	while (depth_of(part->line[up]) >= depth)
-		up--;
-	print_context(part, up, shown);
-	if (!shown->line[depth - 1] || strcmp(shown->line[depth - 1], part->line[up]) != 0)
-		print_shown(shown, ' ', part->line[up]);
-}
-
-static void print_changed(struct shown *shown, char sign, const struct part *part, size_t at)
-{
-	print_context(part, at, shown);
-	print_shown(shown, sign, part->line[at]);
-}
-
-#define TABLE_MAX (1UL << 24) /* elements; a larger difference is printed without looking for what it has in common */
-
-/* The longest common subsequence of two definitions' lines: table[a][b] is its length from lines a and b on. NULL when
- * the table would be too large. */
-static unsigned *common_lines(const struct part *old, const struct part *new)
-{
-	size_t width = new->count + 1;
-	unsigned *table;
-
-	if (old->count + 1 > TABLE_MAX / width)
-		return NULL;
-	table = xcalloc((old->count + 1) * width, sizeof(*table));
-	for (size_t a = old->count; a-- > 0;) {
-		for (size_t b = new->count; b-- > 0;) {
-			unsigned down = table[(a + 1) * width + b];
-			unsigned right = table[a * width + b + 1];
-
-			if (!strcmp(old->line[a], new->line[b]))
-				table[a * width + b] = table[(a + 1) * width + b + 1] + 1;
-			else
-				table[a * width + b] = down > right ? down : right;
-		}
-	}
-	return table;
-}
-
-/* The same lines at the beginning, so that a small change of a long list needs a small table only. */
-static size_t common_head(const struct part *old, const struct part *new)
-{
-	size_t head = 0;
-
-	while (head < old->count && head < new->count && !strcmp(old->line[head], new->line[head]))
-		head++;
-	return head;
-}
-
-/* And at the end, behind the head. */
-static size_t common_tail(const struct part *old, const struct part *new, size_t head)
-{
-	size_t tail = 0;
-
-	while (tail < old->count - head && tail < new->count - head &&
-	       !strcmp(old->line[old->count - tail - 1], new->line[new->count - tail - 1]))
-		tail++;
-	return tail;
-}
-
-static void print_difference(const struct part *old, const struct part *new)
-{
-	size_t head = common_head(old, new);
-	size_t tail = common_tail(old, new, head);
-	struct part from = { .line = old->line + head, .count = old->count - head - tail };
-	struct part to = { .line = new->line + head, .count = new->count - head - tail };
-	CLEANUP_FREE unsigned *table = common_lines(&from, &to);
-	size_t width = to.count + 1;
-	struct shown shown = { 0 };
-	size_t a = 0, b = 0;
-
-	while (a < from.count || b < to.count) {
-		if (a < from.count && b < to.count && !strcmp(from.line[a], to.line[b])) {
-			a++;
-			b++;
-		} else if (a < from.count &&
-			   (b == to.count || !table || table[(a + 1) * width + b] >= table[a * width + b + 1])) {
-			print_changed(&shown, '-', old, head + a++);
-		} else {
-			print_changed(&shown, '+', new, head + b++);
-		}
-	}
-}
-
-static void print_policy(const char *before, const char *after)
-{
-	struct lines old = split(before);
-	struct lines new = split(after);
-
-	for (size_t i = 0; i < old.count; i += part_at(&old, i).count) {
-		struct part part = part_at(&old, i);
-
-		if (!find_part(&new, part.line[0]).count)
-			print_part('-', &part);
-	}
-	for (size_t i = 0; i < new.count; i += part_at(&new, i).count) {
-		struct part part = part_at(&new, i);
-		struct part there = find_part(&old, part.line[0]);
-
-		if (there.count)
-			print_difference(&there, &part);
-		else
-			print_part('+', &part);
-	}
-	lines_free(&old);
-	lines_free(&new);
-}
 
 /* Returns how many sets have other prefixes than before. */
 static size_t print_sets(const struct description *before, const struct description *after)
@@ -248,7 +37,7 @@ static size_t print_sets(const struct description *before, const struct descript
 static void print_all(const struct description *after)
 {
 	printf("generation %u\n", after->generation);
-	print_policy("", after->policy);
+	difference_print("", after->policy);
 }
 
 void change_print(const struct change *change)
@@ -277,7 +66,7 @@ void change_print(const struct change *change)
 	if (change->attached)
 		printf("  ~ attached to %zu interface%s that had no program of Sluice\n", change->attached,
 		       change->attached == 1 ? "" : "s");
-	print_policy(before->policy, after->policy);
+	difference_print(before->policy, after->policy);
 	if (!print_sets(before, after) && !another_program && !another_text && !change->attached)
 		printf("  ~ only where rules stand: their lines, or the name of the file\n");
 }

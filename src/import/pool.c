@@ -2,15 +2,22 @@
 #include "import/pool.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 
-void *pool_alloc(struct pool *pool, size_t size)
+static void keep(struct pool *pool, void *block)
 {
 	pool->blocks = xgrow(pool->blocks, pool->count, &pool->capacity, sizeof(*pool->blocks));
-	return pool->blocks[pool->count++] = xcalloc(1, size);
+	pool->blocks[pool->count++] = block;
+}
+
+void *pool_alloc(struct pool *pool, size_t size)
+{
+	void *block = xcalloc(1, size);
+
+	keep(pool, block);
+	return block;
 }
 
 void *pool_copy(struct pool *pool, const void *data, size_t size)
@@ -26,15 +33,11 @@ char *pool_text(struct pool *pool, const char *format, ...)
 {
 	va_list arguments;
 	char *text;
-	int length;
 
 	va_start(arguments, format);
-	length = vsnprintf(NULL, 0, format, arguments);
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
-	text = pool_alloc(pool, (size_t)length + 1);
-	va_start(arguments, format);
-	vsnprintf(text, (size_t)length + 1, format, arguments);
-	va_end(arguments);
+	keep(pool, text);
 	return text;
 }
 

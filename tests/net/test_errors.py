@@ -36,8 +36,10 @@ HELP = """usage: sluice [-n NETNS] VERB …
               the way of one packet, and why
   replay    POLICY PCAP [-j] [--interface NAME]
               judge every packet of a capture
+  diff      OLD NEW [PCAP] [-j] [--interface NAME]
+              what another policy would change, for a capture too
   import    iptables|nft [FILE…|-] [--interface NAME] [--stateless]
-              a policy from another firewall's rules
+              rules of another firewall
   bench     POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]
               what a packet costs
 
@@ -58,6 +60,7 @@ USAGE = {
     "stats": "usage: sluice stats [IFACE] [-j] [--watch SECONDS]\n",
     "explain": "usage: sluice explain POLICY|IFACE PACKET… [-j] [--interface NAME]\n",
     "replay": "usage: sluice replay POLICY PCAP [-j] [--interface NAME]\n",
+    "diff": "usage: sluice diff OLD NEW [PCAP] [-j] [--interface NAME]\n",
     "import": "usage: sluice import iptables|nft [FILE…|-] [--interface NAME] [--stateless]\n",
 }
 
@@ -110,7 +113,7 @@ def test_missing_namespace():
     ("check", []), ("check", ["a", "b"]), ("apply", []), ("apply", ["a", "b"]), ("confirm", ["a"]), ("rollback", ["a"]),
     ("down", ["a", "b"]),
     ("show", ["a"]), ("stats", ["a", "b"]), ("explain", []), ("explain", ["a"]), ("replay", []), ("replay", ["a"]),
-    ("replay", ["a", "b", "c"]), ("import", []), ("import", ["ipchains"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
+    ("replay", ["a", "b", "c"]), ("diff", ["a"]), ("diff", ["a", "b", "c", "d"]), ("import", []), ("import", ["ipchains"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
 def test_wrong_number_of_arguments(verb, arguments):
     says(run(verb, *arguments), 2, USAGE[verb])
 
@@ -122,7 +125,7 @@ def test_unknown_option_of_a_verb(verb):
 
 @pytest.mark.parametrize("verb, option", [
     ("apply", "--confirm"), ("stats", "--watch"), ("explain", "--interface"), ("replay", "--interface"),
-    ("import", "--interface")])
+    ("diff", "--interface"), ("import", "--interface")])
 def test_option_without_its_value(verb, option):
     says(run(verb, option), 2, f"{verb}: option '{option}' requires an argument\n{USAGE[verb]}")
 
