@@ -99,19 +99,19 @@ static __always_inline void shadow_count(const struct shadow_pair *pair, const s
 	__sync_fetch_and_add(&counter->bytes, pkt->length);
 }
 
-/* The active program, at its end. */
-static __always_inline void shadow_compare(const struct packet *pkt, enum verdict verdict)
+/* The active program, at its end. A function of its own: the entry has no room left on its stack. */
+__noinline int shadow_compare(const struct packet *pkt, __u32 verdict)
 {
 	struct shadow_note *note = shadow_noted();
 	struct shadow_pair pair = {};
 
-	if (!note || !note->noted)
-		return;
+	if (!pkt || !note || !note->noted)
+		return 0;
 	note->noted = 0;
 	shadow_total(SHADOW_COMPARED, pkt);
 	/* Whether a reject is answered depends on more than rules: how many were, a moment ago. */
 	if (note->verdict == verdict || (note->reason == REASON_FILTER_REJECT && pkt->reason == REASON_FILTER_REJECT))
-		return;
+		return 0;
 	shadow_total(SHADOW_DIFFERENT, pkt);
 	pair.active_rule = pkt->rule;
 	pair.candidate_rule = note->rule;
@@ -120,6 +120,7 @@ static __always_inline void shadow_compare(const struct packet *pkt, enum verdic
 	pair.active_reason = pkt->reason;
 	pair.candidate_reason = note->reason;
 	shadow_count(&pair, pkt);
+	return 0;
 }
 
 #endif
