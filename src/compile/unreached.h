@@ -26,7 +26,7 @@ struct unreached_rules {
 };
 
 /* Comparisons at most: about a second. */
-#define UNREACHED_STEPS 20000000
+#define UNREACHED_STEPS 50000000
 
 /* Compares boxes one by one: a box that only several others together cover counts as reached. Takes at most `steps`
  * comparisons. Free with unreached_free. */
