@@ -235,6 +235,9 @@ enum terms_result addresses_and(struct pool *pool, const struct addresses *a, co
 	else if (addresses_equal(both, b))
 		*both = *b;
 	prefixes_free(&list);
-	*why = "the addresses that are left would take too many prefixes";
-	return !fits ? TERMS_UNSAYABLE : both->count ? TERMS_OK : TERMS_NEVER;
+	if (!fits) {
+		*why = "the addresses that are left would take too many prefixes";
+		return TERMS_UNSAYABLE;
+	}
+	return both->count ? TERMS_OK : TERMS_NEVER;
 }

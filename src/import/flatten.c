@@ -264,7 +264,12 @@ static int walk_rule(struct walk *walk, const struct frame *frame, size_t base, 
 	for (size_t i = 0; i < rule->choice.count && !why && *fate == FATE_GOES_ON && !err; i++) {
 		struct terms both;
 
-		if (terms_and(&walk->firewall->pool, context, &rule->choice.items[i], &both, &why) == TERMS_OK)
+		if (terms_and(&walk->firewall->pool, context, &rule->choice.items[i], &both, &why) != TERMS_OK)
+			continue;
+		/* What is jumped to may say more. */
+		if (rule->verdict != RULE_JUMP && rule->verdict != RULE_GOTO)
+			why = terms_unsayable(&both);
+		if (!why)
 			err = walk_terms(walk, frame, base, rule, &both, terms_equal(&both, context), fate);
 	}
 	if (!why || err)

@@ -72,6 +72,50 @@ static enum terms_result and_marks(const struct terms *a, const struct terms *b,
 	return TERMS_OK;
 }
 
+static bool has_transport_field(const struct terms *terms)
+{
+	return terms->numbers[FIELD_SPORT].given || terms->numbers[FIELD_DPORT].given ||
+	       terms->numbers[FIELD_TYPE].given || terms->numbers[FIELD_CODE].given || terms->flags_mask;
+}
+
+/* Later fragments have no ports, so that a rule about ports need not leave them out. False when nothing is left. */
+static bool settle_fragments(struct terms *terms)
+{
+	if (!has_transport_field(terms) || terms->fragments == FRAGMENT_KIND_ALL)
+		return true;
+	terms->fragments &= ~(unsigned)FRAGMENT_KIND_LATER;
+	if (terms->fragments == (FRAGMENT_KIND_NONE | FRAGMENT_KIND_FIRST))
+		terms->fragments = FRAGMENT_KIND_ALL;
+	return terms->fragments;
+}
+
+static bool is_only(const struct ranges *ranges, const uint32_t *values, size_t count)
+{
+	for (size_t i = 0; i < ranges->count; i++) {
+		size_t known = 0;
+
+		for (size_t v = 0; v < count; v++)
+			known += values[v] >= ranges->items[i].low && values[v] <= ranges->items[i].high;
+		if (known != ranges->items[i].high - ranges->items[i].low + 1)
+			return false;
+	}
+	return ranges->given;
+}
+
+const char *terms_unsayable(const struct terms *terms)
+{
+	static const uint32_t with_ports[] = { 6, 17, 132 }, icmp[] = { 1 }, icmpv6[] = { 58 };
+	const struct ranges *protocol = &terms->numbers[FIELD_PROTOCOL];
+
+	if ((terms->numbers[FIELD_SPORT].given || terms->numbers[FIELD_DPORT].given) &&
+	    !is_only(protocol, with_ports, 3))
+		return "ports are known of TCP, UDP and SCTP only";
+	if ((terms->numbers[FIELD_TYPE].given || terms->numbers[FIELD_CODE].given) && !is_only(protocol, icmp, 1) &&
+	    !is_only(protocol, icmpv6, 1))
+		return "a type without ICMP";
+	return NULL;
+}
+
 enum terms_result terms_and(struct pool *pool, const struct terms *a, const struct terms *b, struct terms *both,
 			    const char **why)
 {
@@ -88,6 +132,8 @@ enum terms_result terms_and(struct pool *pool, const struct terms *a, const stru
 		result = and_marks(a, b, &made, why);
 	if (result != TERMS_OK)
 		return result;
+	if (!settle_fragments(&made))
+		return TERMS_NEVER;
 	if (has_ip_field(&made))
 		made.families &= FAMILY_IP;
 	if (made.extensions)

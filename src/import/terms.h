@@ -93,6 +93,9 @@ struct terms terms_all(unsigned families);
 enum terms_result terms_and(struct pool *pool, const struct terms *a, const struct terms *b, struct terms *both,
 			    const char **why);
 
+/* Why there are no words for these terms, although there are for each of their fields; NULL when there are. */
+const char *terms_unsayable(const struct terms *terms);
+
 bool terms_equal(const struct terms *a, const struct terms *b);
 
 /* Every packet of `inner` is surely in `outer`; no packet is in both, surely. */

@@ -45,7 +45,7 @@ def differences(firewall, frames, passed, kind, *files, text=""):
 
 
 def is_failsafe(line):
-    return (line.get("proto"), line.get("sport", line.get("type"))) == ("icmp", 3) or line.get("proto") == "icmpv6"
+    return (line.get("proto"), line.get("icmp_type"), line.get("icmp_code")) in (("icmp", 3, 4), ("icmpv6", 135, 0))
 
 
 def frames_for(firewall, seed, fragments=True):
@@ -53,14 +53,13 @@ def frames_for(firewall, seed, fragments=True):
     return numbered(firewall.ethernet, [*packets4(rng, PACKETS, fragments), *packets6(rng, PACKETS, fragments)])
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(16))
 def test_random_rules_of_nft(firewall, seed):
     firewall.nft(Rules(seed).table())
     said = firewall.box.run("nft", "-j", "list", "ruleset").stdout
     firewall.probe("prerouting")
     frames = frames_for(firewall, seed)
     passed = firewall.passed(frames)
-    assert 0 < len(passed)
     assert differences(firewall, frames, passed, "nft", text=said) == []
 
 
