@@ -105,25 +105,32 @@ static void print_shown(struct shown *shown, char sign, const char *line)
 		shown->line[depth] = NULL;
 }
 
-/* The lines that line `at` stands in, outermost first. */
-static void print_context(const struct part *part, size_t at, struct shown *shown)
-{
-	size_t depth = depth_of(part->line[at]);
-	size_t up = at;
+/* A definition that is walked through: the lines that line `at` stands in, by their depth. */
+struct walk {
+	const struct part *part;
+	size_t at;
+	const char *above[DEPTH_MAX];
+};
 
-	if (depth == 0)
-		return;
-	while (depth_of(part->line[up]) >= depth)
-		up--;
-	print_context(part, up, shown);
-	if (!shown->line[depth - 1] || strcmp(shown->line[depth - 1], part->line[up]) != 0)
-		print_shown(shown, ' ', part->line[up]);
+static void walk_to(struct walk *walk, size_t at)
+{
+	for (; walk->at < at; walk->at++) {
+		const char *line = walk->part->line[walk->at];
+
+		walk->above[depth_of(line)] = line;
+	}
 }
 
-static void print_changed(struct shown *shown, char sign, const struct part *part, size_t at)
+static void print_changed(struct shown *shown, char sign, struct walk *walk, size_t at)
 {
-	print_context(part, at, shown);
-	print_shown(shown, sign, part->line[at]);
+	const char *line = walk->part->line[at];
+
+	walk_to(walk, at);
+	for (size_t depth = 0; depth < depth_of(line); depth++) {
+		if (!shown->line[depth] || strcmp(shown->line[depth], walk->above[depth]) != 0)
+			print_shown(shown, ' ', walk->above[depth]);
+	}
+	print_shown(shown, sign, line);
 }
 
 #define TABLE_MAX (1UL << 24) /* elements; a larger difference is printed without looking for what it has in common */
@@ -181,6 +188,7 @@ static void print_difference(const struct part *old, const struct part *new)
 	struct part to = { .line = new->line + head, .count = new->count - head - tail };
 	CLEANUP_FREE unsigned *table = common_lines(&from, &to);
 	size_t width = to.count + 1;
+	struct walk was = { .part = old }, is = { .part = new };
 	struct shown shown = { 0 };
 	size_t a = 0, b = 0;
 
@@ -190,9 +198,9 @@ static void print_difference(const struct part *old, const struct part *new)
 			b++;
 		} else if (a < from.count &&
 			   (b == to.count || !table || table[(a + 1) * width + b] >= table[a * width + b + 1])) {
-			print_changed(&shown, '-', old, head + a++);
+			print_changed(&shown, '-', &was, head + a++);
 		} else {
-			print_changed(&shown, '+', new, head + b++);
+			print_changed(&shown, '+', &is, head + b++);
 		}
 	}
 }
