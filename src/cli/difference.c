@@ -41,6 +41,7 @@ static void lines_free(struct lines *lines)
 struct part {
 	char **line;
 	size_t count;
+	size_t *outer; /* of each line, the one that it stands in; NULL: not worked out */
 };
 
 static bool begins_definition(const char *line)
@@ -106,16 +107,25 @@ static void print_shown(struct shown *shown, char sign, const char *line)
 		shown->line[depth] = NULL;
 }
 
+/* Works out once in which line each stands: a policy may have a hundred thousand. */
+static size_t *outer_lines(const struct part *part)
+{
+	size_t *outer = xcalloc(part->count, sizeof(*outer));
+	size_t last[DEPTH_MAX] = { 0 };
+
+	for (size_t i = 0; i < part->count; i++) {
+		size_t depth = depth_of(part->line[i]);
+
+		outer[i] = depth ? last[depth - 1] : i;
+		last[depth] = i;
+	}
+	return outer;
+}
+
 /* The line that line `at` stands in; `at` itself when it stands in none. */
 static size_t outer_line(const struct part *part, size_t at)
 {
-	size_t up = at;
-
-	if (depth_of(part->line[at]) == 0)
-		return at;
-	while (depth_of(part->line[up]) >= depth_of(part->line[at]))
-		up--;
-	return up;
+	return part->outer[at];
 }
 
 /* The lines that line `at` stands in, outermost first. */
@@ -172,12 +182,15 @@ static void print_changed(struct shown *shown, char sign, const struct part *par
 
 static void print_part(const struct style *style, char sign, const struct part *part)
 {
+	struct part walked = { part->line, part->count, outer_lines(part) };
+
 	for (size_t i = 0; i < part->count; i++) {
 		if (style->json)
-			print_json(sign, part, i);
+			print_json(sign, &walked, i);
 		else
 			printf("  %c %s\n", sign, part->line[i]);
 	}
+	free(walked.outer);
 }
 
 #define TABLE_MAX (1UL << 24) /* elements; a larger difference is printed without looking for what it has in common */
@@ -312,6 +325,8 @@ static void find_moves(struct edits *edits)
 
 static void print_difference(const struct style *style, const struct part *old, const struct part *new)
 {
+	struct part was = { old->line, old->count, outer_lines(old) };
+	struct part is = { new->line, new->count, outer_lines(new) };
 	struct shown shown = { .style = style };
 	struct edits edits = { 0 };
 
@@ -322,9 +337,11 @@ static void print_difference(const struct style *style, const struct part *old, 
 		const struct edit *edit = &edits.items[i];
 
 		if (edit->sign)
-			print_changed(&shown, edit->sign, edit->sign == '-' ? old : new, edit->at);
+			print_changed(&shown, edit->sign, edit->sign == '-' ? &was : &is, edit->at);
 	}
 	free(edits.items);
+	free(was.outer);
+	free(is.outer);
 }
 
 static void print_all(const struct style *style, const char *before, const char *after)
