@@ -63,7 +63,8 @@ static __always_inline __u32 classify4(const struct filter_key *key)
 	if (!image)
 		return CLASSIFIER_NONE;
 	linear.best = classifier4_forest(image, CLASSIFIER_LAYOUT4, key);
-	if (CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, linear_leaves))
+	if (CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, linear_leaves) &&
+	    CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, linear_first) < linear.best)
 		bpf_loop(CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, linear_leaves), classify_linear4, &linear, 0);
 	return linear.best;
 }
@@ -79,7 +80,8 @@ static __always_inline __u32 classify6(const struct filter_key *key)
 	if (!image)
 		return CLASSIFIER_NONE;
 	linear.best = classifier6_forest(image, CLASSIFIER_LAYOUT6, key);
-	if (CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, linear_leaves))
+	if (CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, linear_leaves) &&
+	    CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, linear_first) < linear.best)
 		bpf_loop(CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, linear_leaves), classify_linear6, &linear, 0);
 	return linear.best;
 }

@@ -15,6 +15,7 @@
 #include "reject.h"
 #include "sets.h"
 #include "sluice/filter.h"
+#include "sluice/shadow.h"
 
 /* Their values are bits: the sets that an address is in. */
 PREFIX_TABLE(filter_source4);
@@ -214,6 +215,12 @@ __noinline __u32 filter_classify6(const struct filter_key *key)
 	return key ? classify6(key) : CLASSIFIER_NONE;
 }
 
+/* A candidate (shadow.h) only says that it would answer. */
+static __always_inline enum verdict reject(struct xdp_md *ctx, const struct packet *pkt, __u32 how)
+{
+	return config.shadow == SHADOW_CANDIDATE ? VERDICT_TX : reject_packet(ctx, pkt, how);
+}
+
 static __always_inline enum verdict stage_filter(struct xdp_md *ctx, struct packet *pkt)
 {
 	const struct filter_action *action;
@@ -231,7 +238,7 @@ static __always_inline enum verdict stage_filter(struct xdp_md *ctx, struct pack
 	if (config.filter_needs & (FILTER_NEEDS_LIMIT | FILTER_NEEDS_LOG) && action->more && do_more(pkt, action->more))
 		return decide(pkt, VERDICT_DROP, REASON_FILTER_LIMIT);
 	if (config.filter_needs & FILTER_NEEDS_REJECT && action->reject)
-		return decide(pkt, reject_packet(ctx, pkt, action->reject), REASON_FILTER_REJECT);
+		return decide(pkt, reject(ctx, pkt, action->reject), REASON_FILTER_REJECT);
 	return decide(pkt, action->verdict, REASON_FILTER_RULE);
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
-/* leave: the one exit. Counts every packet once, under its verdict and reason, and under the rule that decided. */
+/* leave: the one exit. Counts every packet once, under its verdict and reason, and under the rule that decided. A
+ * candidate (shadow.h) decides nothing, and counts nothing. */
 #ifndef SLUICE_LEAVE_H
 #define SLUICE_LEAVE_H
 
 #include "events.h"
 #include "packet.h"
 #include "record.h"
+#include "shadow.h"
 #include "sluice/counter.h"
 #include "track.h"
 
@@ -34,11 +36,15 @@ static __always_inline void count(void *map, __u32 index, const struct packet *p
 
 static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, enum verdict verdict)
 {
+	if (config.fragments_track && pkt->fragment == FRAGMENT_FIRST)
+		track_first(pkt, verdict);
+	if (config.shadow == SHADOW_CANDIDATE)
+		return shadow_answer(ctx, pkt, verdict);
 	count(&counters, counter_index(pkt->reason, verdict), pkt);
 	if (pkt->rule != PREFIX_NONE)
 		count(&rules, pkt->rule, pkt);
-	if (config.fragments_track && pkt->fragment == FRAGMENT_FIRST)
-		track_first(pkt, verdict);
+	if (config.shadow == SHADOW_ACTIVE)
+		shadow_compare(pkt, verdict);
 	if (config.filter_needs & FILTER_NEEDS_LOG && pkt->logged)
 		write_event(pkt, verdict);
 	write_record(pkt, verdict);

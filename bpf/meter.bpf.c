@@ -16,8 +16,16 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct meter_frame);
-} frames SEC(".maps");
+	__type(value, struct meter_flow4);
+} flows4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct meter_flow6);
+} flows6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -37,6 +45,7 @@ struct {
 
 __u32 flow_count; /* in use; from the first on */
 __u32 next_flow;
+__u64 frame[METER_FRAME / 8]; /* what all flows have in common */
 
 static __always_inline __u32 take_flow(void)
 {
@@ -46,23 +55,39 @@ static __always_inline __u32 take_flow(void)
 	return flow;
 }
 
-static __always_inline void write_frame(void *to, const struct meter_frame *frame)
+static __always_inline void write_words(void *to, const __u64 *words, int count)
 {
-	for (int i = 0; i < METER_FRAME / 8; i++)
-		((__u64 *)to)[i] = frame->words[i];
+	for (int i = 0; i < count; i++)
+		((__u64 *)to)[i] = words[i];
 }
 
 /* "xdp.frags", because a prog array takes only programs that are all so or all not. */
 SEC("xdp.frags")
-int meter(struct xdp_md *ctx)
+int meter4(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;
-	__u32 flow = take_flow();
-	struct meter_frame *frame = bpf_map_lookup_elem(&frames, &flow);
+	__u32 index = take_flow();
+	struct meter_flow4 *flow = bpf_map_lookup_elem(&flows4, &index);
 
-	if (!frame || data + METER_FRAME > (void *)(long)ctx->data_end)
+	if (!flow || data + METER_FRAME > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
-	write_frame(data, frame);
+	write_words(data, frame, METER_FRAME / 8);
+	write_words(data + METER_FLOW4_OFFSET, flow->words, sizeof(*flow) / 8);
+	bpf_tail_call_static(ctx, &target, 0);
+	return XDP_ABORTED; /* no target */
+}
+
+SEC("xdp.frags")
+int meter6(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+	__u32 index = take_flow();
+	struct meter_flow6 *flow = bpf_map_lookup_elem(&flows6, &index);
+
+	if (!flow || data + METER_FRAME > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	write_words(data, frame, METER_FRAME / 8);
+	write_words(data + METER_FLOW6_OFFSET, flow->words, sizeof(*flow) / 8);
 	bpf_tail_call_static(ctx, &target, 0);
 	return XDP_ABORTED; /* no target */
 }

@@ -17,6 +17,8 @@ int sluice(struct xdp_md *ctx)
 	struct packet *pkt = &packet;
 	enum verdict verdict;
 
+	if (config.shadow == SHADOW_ACTIVE)
+		shadow_ask(ctx);
 	/* Keeps the packet in memory. clang would take it apart, and since its parts need more registers than there
 	 * are, write all of them to the stack again on every early way out: as much again as everything else costs. */
 	barrier_var(pkt);

@@ -25,7 +25,7 @@ struct config {
 	__u8 filter_source_sets; /* dynamic ones that rules of the filter name */
 	__u8 filter_destination_sets;
 	__u8 fragments_track;
-	__u8 reserved;
+	__u8 shadow;		       /* enum shadow_role */
 	__u32 from_rules[DYNAMIC_MAX]; /* the rule of each: its slot */
 	__u32 to_rules[DYNAMIC_MAX];
 	struct prefix_layout block_source4, block_source6, block_dest4, block_dest6;

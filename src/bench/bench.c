@@ -65,7 +65,7 @@ int bench_open(const struct compiled *compiled, const struct capture_frames *cap
 		return err;
 	}
 	if (capture)
-		memcpy(opened.meter.captured, capture->frames, capture->count * sizeof(*capture->frames));
+		memcpy(opened.meter.captured.memory, capture->frames, capture->count * sizeof(*capture->frames));
 	*bench = opened;
 	return 0;
 }
@@ -79,7 +79,10 @@ void bench_close(struct bench *bench)
 
 int bench_write(struct bench *bench, const struct flows *flows, struct error *error)
 {
-	return flows_write(bench->compiled, flows, bench->meter.frames, METER_FLOWS, error);
+	void *frame, *each;
+
+	meter_choose(&bench->meter, flows->family, &frame, &each);
+	return flows_write(bench->compiled, flows, frame, each, METER_FLOWS, error);
 }
 
 static int read_verdicts(const struct bench *bench, struct verdicts *verdicts, struct error *error)

@@ -9,6 +9,7 @@
 #include "bench/template.h"
 
 #define SEED 1
+#define UDP4_CHECK (14 + 20 + 6)
 
 /* Where the addresses of a listed flow are; empty: anywhere. */
 struct inside {
@@ -46,10 +47,21 @@ static void gather(const struct compiled *compiled, const struct flows *flows, s
 	}
 }
 
-static void write_frames(const struct template *template, const struct flows *flows, const struct inside *inside,
-			 struct meter_frame *frames, uint32_t count)
+static size_t flows_offset(uint8_t family)
+{
+	return family == 4 ? METER_FLOW4_OFFSET : METER_FLOW6_OFFSET;
+}
+
+static size_t flows_size(uint8_t family)
+{
+	return family == 4 ? sizeof(struct meter_flow4) : sizeof(struct meter_flow6);
+}
+
+static void write_flows(const struct template *template, const struct flows *flows, const struct inside *inside,
+			uint8_t *each, uint32_t count)
 {
 	static const struct inside anywhere;
+	size_t offset = flows_offset(flows->family), size = flows_size(flows->family);
 	uint64_t state = SEED;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -57,12 +69,14 @@ static void write_frames(const struct template *template, const struct flows *fl
 		const struct inside *where = random ? &anywhere : inside;
 		struct endpoint source = random_endpoint(&state, flows->family, &where->sources);
 		struct endpoint destination = random_endpoint(&state, flows->family, &where->destinations);
+		uint8_t frame[TEMPLATE_MAX];
 
-		template_complete(template, &source, &destination, (uint8_t *)frames[i].words);
+		template_complete(template, &source, &destination, frame);
+		memcpy(each + i * size, frame + offset, size);
 	}
 }
 
-int flows_write(const struct compiled *compiled, const struct flows *flows, struct meter_frame *frames, uint32_t count,
+int flows_write(const struct compiled *compiled, const struct flows *flows, void *frame, void *each, uint32_t count,
 		struct error *error)
 {
 	struct inside inside = { 0 };
@@ -74,8 +88,11 @@ int flows_write(const struct compiled *compiled, const struct flows *flows, stru
 	if (template.length != METER_FRAME)
 		return error_set(error, EINVAL, "the cost meter takes frames of %d bytes, not %zu", METER_FRAME,
 				 template.length);
+	memcpy(frame, template.frame, METER_FRAME);
+	if (flows->family == 4)
+		memset((uint8_t *)frame + UDP4_CHECK, 0, 2); /* RFC 768: there is none */
 	gather(compiled, flows, &inside);
-	write_frames(&template, flows, &inside, frames, count);
+	write_flows(&template, flows, &inside, each, count);
 	prefixes_free(&inside.sources);
 	prefixes_free(&inside.destinations);
 	return 0;

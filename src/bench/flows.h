@@ -23,11 +23,12 @@ struct flows {
 };
 
 /*
- * Writes the frames of `count` UDP flows, the same for the same policy and plan. Inside of a table or set means: in a
- * uniformly random prefix of it, host bits uniformly random. Ports are always random. Returns 0, or a negative errno
- * with `error` set.
+ * Writes `count` UDP flows, the same for the same policy and plan: what their frames have in common into `frame`
+ * (METER_FRAME bytes), what each has of its own into `each` (struct meter_flow4 or meter_flow6, by the family). Inside
+ * of a table or set means: in a uniformly random prefix of it, host bits uniformly random. Ports are always random.
+ * Returns 0, or a negative errno with `error` set.
  */
-int flows_write(const struct compiled *compiled, const struct flows *flows, struct meter_frame *frames, uint32_t count,
+int flows_write(const struct compiled *compiled, const struct flows *flows, void *frame, void *each, uint32_t count,
 		struct error *error);
 
 #endif

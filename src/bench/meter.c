@@ -28,34 +28,51 @@ static int refused(int err, struct error *error)
 static int load(uint32_t packets, struct meter *meter, struct error *error)
 {
 	struct meter_bpf *skeleton = meter->skeleton;
-	int err;
+	int err = bpf_map__set_max_entries(skeleton->maps.captured, packets ? packets : 1);
 
-	if (packets)
-		err = bpf_map__set_max_entries(skeleton->maps.captured, packets);
-	else
-		err = bpf_map__set_max_entries(skeleton->maps.frames, METER_FLOWS);
+	if (!err)
+		err = bpf_map__set_max_entries(skeleton->maps.flows4, packets ? 1 : METER_FLOWS);
+	if (!err)
+		err = bpf_map__set_max_entries(skeleton->maps.flows6, packets ? 1 : METER_FLOWS);
 	if (!err)
 		err = meter_bpf__load(skeleton);
 	if (err)
 		return refused(err, error);
-	meter->driver = bpf_program__fd(packets ? skeleton->progs.meter_capture : skeleton->progs.meter);
+	meter->driver = bpf_program__fd(packets ? skeleton->progs.meter_capture : skeleton->progs.meter4);
+	return 0;
+}
+
+static int map_memory(struct bpf_map *map, size_t size, struct meter_map *out, struct error *error)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (memory == MAP_FAILED)
+		return error_set(error, errno, "cannot map the frames of the cost meter: %s", strerror(errno));
+	*out = (struct meter_map){ memory, size };
 	return 0;
 }
 
 static int map_frames(uint32_t packets, struct meter *meter, struct error *error)
 {
-	struct bpf_map *map = packets ? meter->skeleton->maps.captured : meter->skeleton->maps.frames;
-	size_t size = packets ? packets * sizeof(*meter->captured) : METER_FLOWS * sizeof(*meter->frames);
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	int err;
 
-	if (memory == MAP_FAILED)
-		return error_set(error, errno, "cannot map the frames of the cost meter: %s", strerror(errno));
-	meter->mapped = size;
 	if (packets)
-		meter->captured = memory;
-	else
-		meter->frames = memory;
-	return 0;
+		return map_memory(meter->skeleton->maps.captured, packets * sizeof(struct meter_captured),
+				  &meter->captured, error);
+	err = map_memory(meter->skeleton->maps.flows4, METER_FLOWS * sizeof(struct meter_flow4), &meter->flows4, error);
+	if (!err)
+		err = map_memory(meter->skeleton->maps.flows6, METER_FLOWS * sizeof(struct meter_flow6), &meter->flows6,
+				 error);
+	return err;
+}
+
+void meter_choose(struct meter *meter, uint8_t family, void **frame, void **each)
+{
+	const struct meter_bpf *skeleton = meter->skeleton;
+
+	meter->driver = bpf_program__fd(family == 4 ? skeleton->progs.meter4 : skeleton->progs.meter6);
+	*frame = skeleton->bss->frame;
+	*each = family == 4 ? meter->flows4.memory : meter->flows6.memory;
 }
 
 int meter_bare_fd(const struct meter *meter)
@@ -155,12 +172,19 @@ int meter_open(uint32_t packets, struct meter *meter, struct error *error)
 	return err;
 }
 
+static void unmap(const struct meter_map *map)
+{
+	if (map->size)
+		munmap(map->memory, map->size);
+}
+
 void meter_close(struct meter *meter)
 {
 	if (meter->pinned)
 		sched_setaffinity(0, sizeof(cpu_set_t), &meter->allowed_before);
-	if (meter->mapped)
-		munmap(meter->captured ? (void *)meter->captured : meter->frames, meter->mapped);
+	unmap(&meter->flows4);
+	unmap(&meter->flows6);
+	unmap(&meter->captured);
 	meter_bpf__destroy(meter->skeleton);
 	*meter = (struct meter){ 0 };
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/difference.h"
@@ -124,4 +125,43 @@ int change_apply(const struct policy *policy, struct application how, bool force
 	lockout_close(&lockout);
 	settled_print(&settled);
 	return err;
+}
+
+int change_read_time(const char *text, uint64_t *seconds)
+{
+	if (!duration_parse(text, seconds) && *seconds >= CONFIRM_MIN && *seconds <= CONFIRM_MAX)
+		return 0;
+	fprintf(stderr, "sluice: --confirm takes 1s to 24h (as 90, 90s, 5m, 1h), not \"%s\"\n", text);
+	return STATUS_USAGE;
+}
+
+/* Says how long it waits for `sluice confirm`, and what then. */
+static void print_waiting(const struct change *change, uint64_t confirm)
+{
+	char text[DURATION_TEXT_MAX];
+
+	if (change->unchanged) {
+		printf("nothing to confirm\n");
+		return;
+	}
+	printf("waits %s for `sluice confirm`, then ", duration_text(confirm, text));
+	if (change->before.generation)
+		printf("generation %u comes back\n", change->before.generation);
+	else
+		printf("nothing runs again\n");
+}
+
+int change_carry_out(const struct policy *policy, uint64_t confirm, bool force)
+{
+	struct application how = { .confirm = confirm };
+	struct change change;
+	struct error error;
+
+	if (change_apply(policy, how, force, &change, &error))
+		return cli_failed(&error);
+	change_print(&change);
+	if (confirm)
+		print_waiting(&change, confirm);
+	change_free(&change);
+	return STATUS_DONE;
 }

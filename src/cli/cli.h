@@ -28,6 +28,7 @@ int cli_import(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_rollback(int argc, char **argv);
 int cli_set(int argc, char **argv);
+int cli_shadow(int argc, char **argv);
 int cli_show(int argc, char **argv);
 int cli_stats(int argc, char **argv);
 

@@ -24,6 +24,7 @@ static const struct verb {
 	{ "apply", "POLICY [--confirm TIME] [--force]", "make what runs match the policy", cli_apply },
 	{ "confirm", "", "keep what `apply --confirm` brought", cli_confirm },
 	{ "rollback", "", "go back to the previous generation", cli_rollback },
+	{ "shadow", "[POLICY|-j|--stop|--promote [--confirm TIME] [--force]]", "watch another policy", cli_shadow },
 	{ "down", "[IFACE]", "detach from one interface, or from all", cli_down },
 	{ "show", "[-j]", "what runs", cli_show },
 	{ "stats", "[IFACE] [-j] [--watch SECONDS]", "counters by verdict, reason, rule and set", cli_stats },
@@ -32,7 +33,7 @@ static const struct verb {
 	{ "replay", "POLICY PCAP [-j] [--interface NAME]", "judge every packet of a capture", cli_replay },
 	{ "diff", "OLD NEW [PCAP] [-j] [--interface NAME]", "what another policy would change, for a capture too",
 	  cli_diff },
-	{ "import", "iptables|nft [FILE…|-] [--interface NAME] [--stateless]", "a policy from another firewall's rules",
+	{ "import", "iptables|nft [FILE…|-] [--interface NAME] [--stateless]", "rules of another firewall",
 	  cli_import },
 	{ "bench", "POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]", "what a packet costs", cli_bench },
 };

@@ -9,6 +9,7 @@
 #include "datapath/inspect.h"
 #include "datapath/members.h"
 #include "datapath/running.h"
+#include "datapath/shadow.h"
 #include "datapath/tidy.h"
 
 #define TIME_TEXT_MAX 32
@@ -62,6 +63,25 @@ static json_t *dynamic_json(const struct pins *pins, const char *name)
 	return json;
 }
 
+/* The candidate beside it; NULL: none. */
+static json_t *shadow_json(const struct pins *pins, const struct generation *generation)
+{
+	json_t *interfaces = json_array();
+	struct shadow shadow;
+	struct error ignored;
+	json_t *json;
+
+	if (!shadow_exists(pins, generation) || shadow_read(pins, generation, &shadow, &ignored)) {
+		json_decref(interfaces);
+		return NULL;
+	}
+	for (size_t i = 0; i < shadow.interface_count; i++)
+		json_array_append_new(interfaces, json_string(shadow.interfaces[i].name));
+	json = json_pack("{s:s, s:o}", "path", shadow.candidate.path, "interfaces", interfaces);
+	shadow_free(&shadow);
+	return json;
+}
+
 static json_t *generation_json(const struct pins *pins, const struct generation *generation)
 {
 	char text[TIME_TEXT_MAX];
@@ -76,9 +96,10 @@ static json_t *generation_json(const struct pins *pins, const struct generation 
 		else
 			json_object_set_new(sets, set->name, json_integer((json_int_t)set->prefixes));
 	}
-	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s}", "number", (int)generation->number, "path",
+	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s, s:o*}", "number", (int)generation->number, "path",
 			 generation->description.path, "applied", time_text(generation->description.applied, text),
-			 "sets", sets, "dynamic_sets", dynamic, "policy", generation->description.policy);
+			 "sets", sets, "dynamic_sets", dynamic, "policy", generation->description.policy, "shadow",
+			 shadow_json(pins, generation));
 }
 
 /* What becomes of a change that is not settled: "left" seconds, rounded up, and the generation that then "runs". */
@@ -96,14 +117,36 @@ static json_t *change_json(const struct running *running)
 	return json;
 }
 
+/* Interfaces that the policy names and that nothing stands on: gone when it was applied or gone back to, or made anew
+ * since. NULL: none. */
+static json_t *unguarded_json(const struct running *running)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; running->current && i < running->current->description.interface_count; i++) {
+		const char *name = running->current->description.interfaces[i].name;
+		const struct attachment *attachment = running_attachment(running, name);
+
+		if (!attachment || !attachment->ifindex)
+			json_array_append_new(names, json_string(name));
+	}
+	if (json_array_size(names))
+		return names;
+	json_decref(names);
+	return NULL;
+}
+
 /* Needs the lock: to whom it does not hold, a change under way looks like one that was cut off. */
 static json_t *collect(const struct pins *pins, const struct running *running)
 {
 	json_t *interfaces = json_array();
 	json_t *json = json_pack("{s:o}", "interfaces", interfaces);
+	json_t *unguarded;
 
 	for (size_t i = 0; i < running->attachment_count; i++)
 		json_array_append_new(interfaces, attachment_json(running, &running->attachments[i]));
+	if ((unguarded = unguarded_json(running)))
+		json_object_set_new(json, "unguarded", unguarded);
 	if (running->current)
 		json_object_set_new(json, "current", generation_json(pins, running->current));
 	if (running->previous)
@@ -148,6 +191,14 @@ static void print_interface(const json_t *interface, bool anything_runs)
 		       number_of(program, "machine_code_bytes"), number_of(interface, "map_bytes") / 1024);
 }
 
+static void print_unguarded(const char *interface, const struct running *running)
+{
+	if (running_attachment(running, interface))
+		return; /* said: detached */
+	printf("%s  nothing guards it: %s\n", interface,
+	       if_nametoindex(interface) ? "apply the policy again" : "there is no such interface");
+}
+
 static void print_generation(const char *title, const json_t *generation)
 {
 	const char *name;
@@ -157,6 +208,9 @@ static void print_generation(const char *title, const json_t *generation)
 		return;
 	printf("%s generation %lld  %s  applied %s\n", title, number_of(generation, "number"),
 	       text_of(generation, "path"), text_of(generation, "applied"));
+	if (json_object_get(generation, "shadow"))
+		printf("  shadow %s  beside it; `sluice shadow` tells where it differs\n",
+		       text_of(json_object_get(generation, "shadow"), "path"));
 	json_object_foreach(json_object_get(generation, "sets"), name, size)
 		printf("  set %s  %lld %s\n", name, (long long)json_integer_value(size),
 		       cli_prefixes(json_integer_value(size)));
@@ -220,6 +274,8 @@ int cli_show(int argc, char **argv)
 	} else {
 		json_array_foreach(json_object_get(json, "interfaces"), index, interface)
 			print_interface(interface, running.current);
+		json_array_foreach(json_object_get(json, "unguarded"), index, interface)
+			print_unguarded(json_string_value(interface), &running);
 		if (!running.attachment_count)
 			printf("nothing of Sluice runs here\n");
 		print_generation("current ", json_object_get(json, "current"));

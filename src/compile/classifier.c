@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "compile/box.h"
+#include "compile/forest.h"
 #include "compile/heap.h"
 #include "sluice/classifier4.h"
 #include "sluice/classifier6.h"
@@ -40,15 +41,15 @@ static void report_linear(struct classifier_report *report, const struct boxes *
 
 /* Leaves in a row, full but for the last. */
 static void write_linear(struct heap *heap, const struct boxes *boxes, const uint32_t *numbers, size_t count,
-			 struct classifier *out)
+			 struct classifier_layout *layout)
 {
 	size_t leaf = CLASSIFIER_LEAF_MAX * heap_box_size(boxes->version);
 	size_t leaves = (count + CLASSIFIER_LEAF_MAX - 1) / CLASSIFIER_LEAF_MAX;
 	size_t byte = heap_take(heap, leaves * leaf, CLASSIFIER_UNIT);
 
-	out->layout.linear = byte;
-	out->layout.linear_leaves = leaves;
-	out->layout.linear_first = count ? boxes->items[numbers[0]].rule : CLASSIFIER_NONE;
+	layout->linear = byte;
+	layout->linear_leaves = leaves;
+	layout->linear_first = count ? boxes->items[numbers[0]].rule : CLASSIFIER_NONE;
 	for (size_t i = 0; i < count && !heap->full; i += CLASSIFIER_LEAF_MAX) {
 		size_t here = count - i < CLASSIFIER_LEAF_MAX ? count - i : CLASSIFIER_LEAF_MAX;
 
@@ -57,34 +58,51 @@ static void write_linear(struct heap *heap, const struct boxes *boxes, const uin
 	}
 }
 
-static int build(const struct boxes *boxes, struct heap *heap, struct classifier *out, struct error *error)
+static void finish(const struct boxes *boxes, struct forest *forest, struct classifier *out)
 {
-	CLEANUP_FREE uint32_t *numbers = xcalloc(boxes->count, sizeof(*numbers));
+	struct classifier_report *report = &out->report;
+
+	out->layout = forest->layout;
+	report->memory = heap_layout(&forest->heap, &out->layout);
+	report->stored = forest->trees.stored + forest->linear_count;
+	report->groups = forest->group_count;
+	report->windows = forest->trees.window_count;
+	report->longest_leaf = forest->trees.longest_leaf;
+	report_linear(report, boxes, forest->linear, forest->linear_count);
+	out->count = report->memory / sizeof(*out->words);
+	out->words = xcalloc(out->count, sizeof(*out->words));
+	memcpy(out->words, forest->heap.bytes, forest->heap.size);
+}
+
+static int build(const struct boxes *boxes, struct classifier *out, struct error *error)
+{
+	struct forest forest;
 	int err = check_limits(boxes, error);
 
 	if (err || !boxes->count)
 		return err;
-	for (size_t i = 0; i < boxes->count; i++)
-		numbers[i] = i;
-	heap_begin(heap, boxes);
-	if (boxes->count > CLASSIFIER_LINEAR_MAX)
-		return error_set(error, E2BIG, "%zu rules overlap; the limit is %d", boxes->count,
-				 CLASSIFIER_LINEAR_MAX);
-	write_linear(heap, boxes, numbers, boxes->count, out);
-	report_linear(&out->report, boxes, numbers, boxes->count);
-	if (heap->full)
-		return error_set(error, E2BIG, "the filter needs more than %d MB", CLASSIFIER_END_MAX >> 20);
-	out->report.memory = heap_layout(heap, &out->layout);
-	out->count = out->report.memory / sizeof(*out->words);
-	out->words = xcalloc(out->count, sizeof(*out->words));
-	memcpy(out->words, heap->bytes, heap->size);
-	return 0;
+	forest_make(boxes, &forest);
+	if (forest.linear_count > CLASSIFIER_LINEAR_MAX) {
+		err = error_set(error, E2BIG,
+				"%zu rules overlap so that only comparing all of them would tell; the limit is %d",
+				forest.linear_count, CLASSIFIER_LINEAR_MAX);
+		error_hint(error,
+			   "of rules with the same addresses and ports, those about MAC, VLAN, flags, length and the "
+			   "like are compared one by one");
+	} else {
+		write_linear(&forest.heap, boxes, forest.linear, forest.linear_count, &forest.layout);
+	}
+	if (!err && forest.heap.full)
+		err = error_set(error, E2BIG, "the filter needs more than %d MB", CLASSIFIER_END_MAX >> 20);
+	if (!err)
+		finish(boxes, &forest, out);
+	forest_free(&forest);
+	return err;
 }
 
 int classifier_build(const struct matches *matches, int version, struct classifier *out, struct error *error)
 {
 	struct classifier classifier = { .version = version };
-	struct heap heap = { 0 };
 	struct boxes boxes;
 	int err;
 
@@ -92,8 +110,7 @@ int classifier_build(const struct matches *matches, int version, struct classifi
 	classifier.report.boxes = boxes.count;
 	classifier.report.lanes = boxes.lanes.count;
 	classifier.report.extras = boxes.extras.count - 1;
-	err = build(&boxes, &heap, &classifier, error);
-	heap_free(&heap);
+	err = build(&boxes, &classifier, error);
 	boxes_free(&boxes);
 	if (err)
 		classifier_free(&classifier);
@@ -119,7 +136,7 @@ uint32_t classifier_lookup(const struct classifier *classifier, const struct fil
 	if (!layout->end)
 		return CLASSIFIER_NONE;
 	best = (v4 ? classifier4_forest : classifier6_forest)(image, layout, key);
-	for (__u64 i = 0; i < layout->linear_leaves; i++)
+	for (__u64 i = 0; i < layout->linear_leaves && layout->linear_first < best; i++)
 		best = (v4 ? classifier4_scan : classifier6_scan)(image, layout, key, layout->linear + i * leaf, best);
 	return best;
 }

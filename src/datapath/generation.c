@@ -20,6 +20,7 @@
 #include "datapath/state.h"
 #include "datapath/swap.h"
 #include "datapath/tidy.h"
+#include "datapath/transaction.h"
 
 void change_free(struct change *change)
 {
@@ -45,55 +46,6 @@ static void making_free(struct making *making, size_t count)
 		slots_free(&making[i].slots);
 	}
 	free(making);
-}
-
-/* Opens the pins for a change and reads what runs, settled, or waiting to be confirmed. Returns 0, or a negative errno
- * with nothing open. */
-static int begin(struct pins *pins, struct running *running, struct settled *settled, struct error *error)
-{
-	bool is_over = true;
-	bool found;
-	int err;
-
-	*settled = (struct settled){ 0 };
-	err = pins_open(WRITE, pins, error);
-	if (err)
-		return err;
-	while (!err && is_over) {
-		err = settle(pins, settled, error);
-		if (!err)
-			err = tidy_before(pins, &found, error);
-		if (!err)
-			err = running_read(pins, running, error);
-		if (err)
-			break;
-		if (found && settled->how == SETTLED_NOTHING)
-			*settled = (struct settled){
-				.how = SETTLED_REMAINS,
-				.runs = running->current ? running->current->number : 0,
-			};
-		/* The time to confirm may have come between two looks at the clock. */
-		is_over = running->gates.exist && !running->waiting;
-		if (is_over)
-			running_free(running);
-	}
-	if (err)
-		pins_close(pins);
-	return err;
-}
-
-/* Moves the description out of what was read, to outlive it. */
-static struct description take_description(struct running *running, const struct generation *generation)
-{
-	struct description taken = { 0 };
-
-	for (size_t i = 0; generation && i < running->generation_count; i++) {
-		if (&running->generations[i] != generation)
-			continue;
-		taken = running->generations[i].description;
-		running->generations[i].description = (struct description){ 0 };
-	}
-	return taken;
 }
 
 static unsigned next_number(const struct running *running)
@@ -206,31 +158,6 @@ static int make(const struct pins *pins, const struct running *running, const st
 	return err;
 }
 
-/* Attaches a made generation and, unless it is to be confirmed, gives it its number. */
-static int enact(const struct pins *pins, const struct running *running, struct placement *placements, size_t count,
-		 const struct description *description, uint64_t confirm, struct error *error)
-{
-	char path[PATH_MAX];
-	struct error ignored;
-	int err;
-
-	err = description_pin(description, pins_path(pins, path, "generations/" GENERATION_NEW "/description"), error);
-	if (err)
-		return err;
-	if (needs_gates(running, placements, count, confirm)) {
-		err = swap_through_gates(pins, running, placements, count, confirm, error);
-	} else {
-		err = swap(pins, running, placements, count, error);
-		if (!err)
-			/* Should it fail: it runs all the same, and the next change finds it and gives it its name. */
-			tidy_name(pins, description->generation, &ignored);
-	}
-	/* What waits has the timeouts of what it may go back to, until it has come to stay. */
-	if (!err && !confirm)
-		sets_follow(pins, description);
-	return err;
-}
-
 static const struct description *described(const struct generation *generation)
 {
 	return generation ? &generation->description : NULL;
@@ -269,7 +196,7 @@ static int change_to(const struct pins *pins, const struct running *running, con
 		placements[i].program = making[i].program.fd;
 	}
 	if (!err)
-		err = enact(pins, running, placements, count, &change->after, how->confirm, error);
+		err = transaction_enact(pins, running, placements, count, &change->after, how->confirm, error);
 	if (err)
 		sets_undo(pins, &sets);
 	sets_close(&sets);
@@ -315,27 +242,6 @@ static const struct description *way_back(const struct running *running, const s
 	return described(running->current);
 }
 
-static unsigned waiting_number(const struct running *running)
-{
-	const struct generation *waiting = running->behind[GATE_NEW];
-
-	return waiting ? waiting->number : 0;
-}
-
-/* As begin, for a change that cannot be made while another one waits. */
-static int begin_alone(struct pins *pins, struct running *running, struct settled *settled, struct error *error)
-{
-	int err = begin(pins, running, settled, error);
-
-	if (err || !running->waiting)
-		return err;
-	error_set(error, EBUSY, "generation %u waits to be confirmed", waiting_number(running));
-	error_hint(error, "first `sluice confirm` keeps it, or `sluice rollback` takes it back");
-	running_free(running);
-	pins_close(pins);
-	return -EBUSY;
-}
-
 int generation_apply(const struct policy *policy, const struct application *how, struct settled *settled,
 		     struct change *change, struct error *error)
 {
@@ -343,7 +249,7 @@ int generation_apply(const struct policy *policy, const struct application *how,
 	struct change result = { 0 };
 	struct running running;
 	struct pins pins;
-	int err = begin_alone(&pins, &running, settled, error);
+	int err = transaction_begin_alone(&pins, &running, settled, error);
 
 	for (size_t i = 0; i < policy->interface_count; i++)
 		making[i].examination = how->examination;
@@ -353,7 +259,7 @@ int generation_apply(const struct policy *policy, const struct application *how,
 			tidy_failed(&pins, &running);
 		else if (!result.unchanged && !how->confirm)
 			tidy_after(&pins, &result.after, way_back(&running, &result.after));
-		result.before = take_description(&running, running.current);
+		result.before = transaction_take(&running, running.current);
 		running_free(&running);
 		pins_close(&pins);
 	}
@@ -388,14 +294,14 @@ int generation_confirm(struct settled *settled, unsigned *number, struct error *
 {
 	struct running running;
 	struct pins pins;
-	int err = begin(&pins, &running, settled, error);
+	int err = transaction_begin(&pins, &running, settled, error);
 
 	if (err)
 		return err;
 	if (running.waiting) {
 		err = settle_for(&pins, GATE_NEW, error);
 		if (!err)
-			*number = waiting_number(&running);
+			*number = transaction_waiting(&running);
 	} else {
 		err = no_confirmation(settled, &running, error);
 		if (!running.attachment_count && !running.generation_count)
@@ -404,6 +310,30 @@ int generation_confirm(struct settled *settled, unsigned *number, struct error *
 	running_free(&running);
 	pins_close(&pins);
 	return err;
+}
+
+/* Where a generation is to run again: on those of its interfaces that are there, or, when none is, on all of them, to
+ * be refused. Returns how many. */
+static size_t place_again(const struct generation *to, struct placement *placements)
+{
+	const struct description *description = &to->description;
+	bool any = false;
+	size_t count = 0;
+
+	for (size_t i = 0; i < description->interface_count; i++)
+		any |= if_nametoindex(description->interfaces[i].name) != 0;
+	for (size_t i = 0; i < description->interface_count; i++) {
+		if (any && !if_nametoindex(description->interfaces[i].name))
+			continue;
+		placements[count++] = (struct placement){
+			.interface = description->interfaces[i].name,
+			.mode = description->interfaces[i].mode,
+			.program = bpf_prog_get_fd_by_id(to->program_ids[i]),
+			.old = -1,
+			.created = -1,
+		};
+	}
+	return count;
 }
 
 static int go_back(const struct pins *pins, const struct running *running, struct error *error)
@@ -419,19 +349,12 @@ static int go_back(const struct pins *pins, const struct running *running, struc
 			   running->current ? running->current->number : 0);
 		return -ENOENT;
 	}
-	count = to->description.interface_count;
-	placements = xcalloc(count, sizeof(*placements));
-	for (size_t i = 0; i < count; i++) {
-		placements[i] = (struct placement){
-			.interface = to->description.interfaces[i].name,
-			.mode = to->description.interfaces[i].mode,
-			.program = bpf_prog_get_fd_by_id(to->program_ids[i]),
-			.old = -1,
-			.created = -1,
-		};
-		if (placements[i].program < 0 && !err)
-			err = error_set(error, errno, "cannot open the program of %s in generation %u: %s",
-					placements[i].interface, to->number, strerror(errno));
+	placements = xcalloc(to->description.interface_count, sizeof(*placements));
+	count = place_again(to, placements);
+	for (size_t i = 0; i < count && !err; i++) {
+		if (placements[i].program < 0)
+			err = error_set(error, ENOENT, "cannot open the program of %s in generation %u",
+					placements[i].interface, to->number);
 	}
 	if (!err)
 		err = swap_check(running, placements, count, error);
@@ -471,7 +394,7 @@ int generation_rollback(struct settled *settled, struct change *change, struct e
 {
 	struct running running;
 	struct pins pins;
-	int err = begin(&pins, &running, settled, error);
+	int err = transaction_begin(&pins, &running, settled, error);
 
 	if (err)
 		return err;
@@ -481,7 +404,7 @@ int generation_rollback(struct settled *settled, struct change *change, struct e
 		/* Who types this a moment too late wants to be where the data path has gone already, not one further.
 		 */
 		*change = (struct change){ .unchanged = true };
-		change->after = take_description(&running, running.current);
+		change->after = transaction_take(&running, running.current);
 		if (!running.attachment_count && !running.generation_count)
 			pins_remove_all(&pins);
 		running_free(&running);
@@ -494,8 +417,8 @@ int generation_rollback(struct settled *settled, struct change *change, struct e
 		const struct generation *const *waiting = running.waiting ? running.behind : NULL;
 
 		*change = (struct change){ 0 };
-		change->before = take_description(&running, waiting ? waiting[GATE_NEW] : running.current);
-		change->after = take_description(&running, waiting ? waiting[GATE_OLD] : running.previous);
+		change->before = transaction_take(&running, waiting ? waiting[GATE_NEW] : running.current);
+		change->after = transaction_take(&running, waiting ? waiting[GATE_OLD] : running.previous);
 	} else if (!running.waiting) {
 		tidy_failed(&pins, &running);
 	}
@@ -538,7 +461,7 @@ int generation_down(const char *interface, struct settled *settled, size_t *deta
 {
 	struct running running;
 	struct pins pins;
-	int err = begin(&pins, &running, settled, error);
+	int err = transaction_begin(&pins, &running, settled, error);
 
 	if (err)
 		return err;

@@ -61,7 +61,8 @@ int generation_apply(const struct policy *policy, const struct application *how,
 /* The generation that waits to be confirmed stays: `*number`. -ENOENT when none waits, -ETIME when its time is over. */
 int generation_confirm(struct settled *settled, unsigned *number, struct error *error);
 
-/* Goes to the previous generation; the one that ran becomes the previous. -ENOENT when there is none. One that waits to
+/* Goes to the previous generation, on those of its interfaces that are there (-ENODEV when none is); the one that ran
+ * becomes the previous. -ENOENT when there is none. One that waits to
  * be confirmed is taken back instead and forgotten, also when nothing ran before it; one whose time was over already
  * has gone back by itself, and nothing further changes: `change->unchanged`. */
 int generation_rollback(struct settled *settled, struct change *change, struct error *error);

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -24,6 +25,9 @@
 
 #define BPFFS "/sys/fs/bpf"
 #define LOCK_TRIES 100 /* each means that someone removed ROOT between our open and our lock */
+
+#define LOCK_SECONDS 30 /* no change takes longer: a million prefixes and a hundred thousand rules take a few */
+#define LOCK_PAUSE_MS 20
 
 /* 1 when it is, 0 when it is not, a negative errno when that cannot be told. */
 static int is_bpffs(const char *path)
@@ -111,6 +115,53 @@ static int netns_cookie(uint64_t *cookie, struct error *error)
 	return 0;
 }
 
+/* Waits as long as a change can take, and no longer: whoever was stopped while it holds the lock gives it back never.
+ * Returns 0 or a negative errno. */
+static int lock(int fd, enum access access)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+
+	for (int waited = 0; waited < LOCK_SECONDS * 1000; waited += LOCK_PAUSE_MS) {
+		if (!flock(fd, (access == WRITE ? LOCK_EX : LOCK_SH) | LOCK_NB))
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+	return -EWOULDBLOCK;
+}
+
+/* The process that holds a lock on the folder, as the kernel lists them; 0: it does not tell. */
+static int lock_holder(int fd)
+{
+	CLEANUP_FILE FILE *in = fopen("/proc/locks", "re");
+	unsigned long long inode;
+	struct stat status;
+	char line[256];
+	int pid;
+
+	if (!in || fstat(fd, &status))
+		return 0;
+	while (fgets(line, sizeof(line), in)) {
+		if (sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &inode) == 2 && inode == status.st_ino)
+			return pid;
+	}
+	return 0;
+}
+
+static int refuse_lock(const char *root, int fd, int err, struct error *error)
+{
+	int holder = err == -EWOULDBLOCK ? lock_holder(fd) : 0;
+
+	if (err != -EWOULDBLOCK)
+		return error_set(error, -err, "cannot lock %s: %s", root, strerror(-err));
+	error_set(error, EBUSY, "%s is locked for %d seconds by now", root, LOCK_SECONDS);
+	if (holder > 0)
+		error_hint(error, "process %d does not give it back; when it is stopped: kill -CONT %d", holder,
+			   holder);
+	return -EBUSY;
+}
+
 /* Locks ROOT itself. It may have been removed while we waited, by the last `down`: then there is another by now. */
 static int lock_root(struct pins *pins, enum access access, struct error *error)
 {
@@ -132,12 +183,11 @@ static int lock_root(struct pins *pins, enum access access, struct error *error)
 				error_hint(error, "this needs root");
 			return -err;
 		}
-		do
-			err = flock(fd, access == WRITE ? LOCK_EX : LOCK_SH) ? errno : 0;
-		while (err == EINTR);
+		err = lock(fd, access);
 		if (err) {
+			err = refuse_lock(pins->root, fd, err, error);
 			close(fd);
-			return error_set(error, err, "cannot lock %s: %s", pins->root, strerror(err));
+			return err;
 		}
 		if (!fstat(fd, &held) && !stat(pins->root, &there) && held.st_ino == there.st_ino) {
 			pins->lock = fd;

@@ -7,6 +7,8 @@
  *   ROOT/NETNS/sets/NAME/{entries,head}               a dynamic set: see set.h
  *   ROOT/NETNS/generations/N/description              see description.h
  *   ROOT/NETNS/generations/N/interfaces/IFACE         the program
+ *   ROOT/NETNS/generations/N/shadow/description       of the candidate beside it: see shadow.h
+ *   ROOT/NETNS/generations/N/shadow/interfaces/IFACE/{programs,pairs,totals}
  *   ROOT/NETNS/gate/deadline                          see gate.h
  *   ROOT/NETNS/gate/interfaces/IFACE/program          the gate
  *   ROOT/NETNS/gate/interfaces/IFACE/generations      the programs behind it

@@ -51,6 +51,20 @@ static int open_skeleton(const struct config *config, bool record, struct progra
 	return 0;
 }
 
+/* What two programs of a shadow have between them; none of it for one that is in no such role. */
+static int set_role(struct sluice_bpf *skeleton, enum shadow_role role)
+{
+	int err;
+
+	skeleton->rodata->config.shadow = role;
+	err = bpf_map__set_autocreate(skeleton->maps.shadow_programs, role != SHADOW_NONE);
+	if (!err)
+		err = bpf_map__set_autocreate(skeleton->maps.shadow_note, role != SHADOW_NONE);
+	if (!err)
+		err = bpf_map__set_autocreate(skeleton->maps.shadow_pairs, role == SHADOW_ACTIVE);
+	return err ? err : bpf_map__set_autocreate(skeleton->maps.shadow_totals, role == SHADOW_ACTIVE);
+}
+
 static int load_skeleton(struct program *out, struct error *error)
 {
 	int err = classifier_load(out->skeleton->obj, (const struct config *)&out->skeleton->rodata->config);
@@ -133,6 +147,14 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 {
 	int err = open_skeleton(&compiled->config, how->record, out, error);
 
+	if (!err)
+		err = set_role(out->skeleton, how->active ? SHADOW_CANDIDATE : SHADOW_NONE);
+	if (!err && how->active)
+		err = reuse(out->skeleton->maps.shadow_programs,
+			    bpf_map__fd(how->active->skeleton->maps.shadow_programs), error);
+	if (!err && how->active)
+		err = reuse(out->skeleton->maps.shadow_note, bpf_map__fd(how->active->skeleton->maps.shadow_note),
+			    error);
 	if (!err)
 		err = dynamic_prepare(out->skeleton, how->slots);
 	if (!err && how->offload)
@@ -225,7 +247,43 @@ static int share(const uint32_t *ids, uint32_t count, struct bpf_map *map, struc
 	return fd < 0 ? bpf_map__set_autocreate(map, false) : reuse(map, fd, error);
 }
 
-static int copy(int running, struct program *out, struct error *error)
+/* What a program made after a running one has of it. */
+enum likeness {
+	LIKE_COPY, /* judges alike, counts for itself and records */
+	LIKE_TWIN, /* the same, counters and all */
+};
+
+static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+{
+	struct bpf_map *maps[] = {
+		skeleton->maps.classifier4, skeleton->maps.classifier6,	  skeleton->maps.filter_actions,
+		skeleton->maps.filter_more, skeleton->maps.dynamic_heads, skeleton->maps.dynamic_entries,
+	};
+	int err = 0;
+
+	for (int t = 0; t < TABLE_COUNT && !err; t++)
+		err = share(ids, count, table_map(skeleton, t), error);
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
+		err = share(ids, count, maps[i], error);
+	return err;
+}
+
+static int share_state(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+{
+	struct bpf_map *maps[] = {
+		skeleton->maps.counters,   skeleton->maps.rules,  skeleton->maps.limits,
+		skeleton->maps.fragments,  skeleton->maps.events, skeleton->maps.events_lost,
+		skeleton->maps.reject_due,
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
+		err = share(ids, count, maps[i], error);
+	return err;
+}
+
+static int make_like(int running, enum likeness likeness, enum shadow_role role, struct program *out,
+		     struct error *error)
 {
 	uint32_t ids[PROGRAM_MAPS_MAX];
 	struct bpf_prog_info info = { .nr_map_ids = PROGRAM_MAPS_MAX, .map_ids = (uintptr_t)ids };
@@ -237,36 +295,49 @@ static int copy(int running, struct program *out, struct error *error)
 		return refused(error, -errno, "cannot read the running program");
 	if (running_config(ids, info.nr_map_ids, &config))
 		return error_set(error, EPROTO, "the running program was not loaded by this version of Sluice");
-	err = open_skeleton(&config, true, out, error);
-	for (int t = 0; t < TABLE_COUNT && !err; t++)
-		err = share(ids, info.nr_map_ids, table_map(out->skeleton, t), error);
+	err = open_skeleton(&config, likeness == LIKE_COPY, out, error);
 	if (!err)
-		err = share(ids, info.nr_map_ids, out->skeleton->maps.classifier4, error);
+		err = set_role(out->skeleton, role);
 	if (!err)
-		err = share(ids, info.nr_map_ids, out->skeleton->maps.classifier6, error);
+		err = likeness == LIKE_COPY ? filter_prepare_copy(out->skeleton) : 0;
 	if (!err)
-		err = share(ids, info.nr_map_ids, out->skeleton->maps.dynamic_entries, error);
-	if (!err)
-		err = share(ids, info.nr_map_ids, out->skeleton->maps.dynamic_heads, error);
-	if (!err)
-		err = share(ids, info.nr_map_ids, out->skeleton->maps.filter_actions, error);
-	if (!err)
-		err = share(ids, info.nr_map_ids, out->skeleton->maps.filter_more, error);
-	if (!err)
-		err = filter_prepare_copy(out->skeleton);
+		err = share_tables(ids, info.nr_map_ids, out->skeleton, error);
+	if (!err && likeness == LIKE_TWIN)
+		err = share_state(ids, info.nr_map_ids, out->skeleton, error);
 	return err ? err : load_skeleton(out, error);
 }
 
-int program_copy(int running, struct program *out, struct error *error)
+static int load_like(int running, enum likeness likeness, enum shadow_role role, struct program *out,
+		     struct error *error)
 {
 	struct program program = { .fd = -1 };
-	int err = copy(running, &program, error);
+	int err = make_like(running, likeness, role, &program, error);
 
 	if (err)
 		program_close(&program);
 	else
 		*out = program;
 	return err;
+}
+
+int program_copy(int running, struct program *out, struct error *error)
+{
+	return load_like(running, LIKE_COPY, SHADOW_NONE, out, error);
+}
+
+int program_twin(int running, enum shadow_role role, struct program *out, struct error *error)
+{
+	return load_like(running, LIKE_TWIN, role, out, error);
+}
+
+int program_shadow(const struct program *active, const struct program *candidate, struct error *error)
+{
+	int map = bpf_map__fd(active->skeleton->maps.shadow_programs);
+
+	if (bpf_map_update_elem(map, &(uint32_t){ SHADOW_ACTIVE }, &active->fd, BPF_ANY) ||
+	    bpf_map_update_elem(map, &(uint32_t){ SHADOW_CANDIDATE }, &candidate->fd, BPF_ANY))
+		return refused(error, -errno, "cannot put a candidate beside a program");
+	return 0;
 }
 
 void program_close(struct program *program)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "compile/compile.h"
 #include "datapath/description.h"
+#include "sluice/shadow.h"
 
 struct sets;
 struct state;
@@ -23,12 +24,13 @@ struct program {
 
 /* How a program is to be loaded, beyond what its policy says. */
 struct load {
-	const uint32_t *slots;	 /* of compiled.rules; NULL: a rule's index is its slot */
-	uint32_t needed;	 /* all slots are below */
-	const struct sets *sets; /* dynamic ones to look in, borrowed; NULL: empty ones of its own */
-	const struct state *state; /* to go on with, borrowed; what is not there, or NULL: maps of its own */
-	bool record;		 /* write struct record: replay and explain */
-	unsigned offload;	 /* index of the interface whose card is to run it; 0: the CPU does */
+	const uint32_t *slots;	      /* of compiled.rules; NULL: a rule's index is its slot */
+	uint32_t needed;	      /* all slots are below */
+	const struct sets *sets;      /* dynamic ones to look in, borrowed; NULL: empty ones of its own */
+	const struct state *state;    /* to go on with, borrowed; what is not there, or NULL: maps of its own */
+	bool record;		      /* write struct record: replay and explain */
+	unsigned offload;	      /* index of the interface whose card is to run it; 0: the CPU does */
+	const struct program *active; /* whose candidate it is (sluice/shadow.h); NULL: it is none */
 };
 
 /* Returns 0 and a program that the caller closes, or a negative errno with `error` set to what the kernel refused. */
@@ -37,6 +39,13 @@ int program_load(const struct compiled *compiled, const struct load *load, struc
 /* A private copy of a running program: same code, configuration and tables, but counters of its own, and it records.
  * Limits and fragments begin anew. -EPROTO when `running` was loaded by another version of Sluice. */
 int program_copy(int running, struct program *out, struct error *error);
+
+/* A running program once more: same code, configuration, tables and counters, in that role. With SHADOW_ACTIVE it asks
+ * no candidate yet: program_shadow gives it one. -EPROTO as above. */
+int program_twin(int running, enum shadow_role role, struct program *out, struct error *error);
+
+/* Makes the two programs find each other. Returns 0, or a negative errno with `error` set. */
+int program_shadow(const struct program *active, const struct program *candidate, struct error *error);
 
 void program_close(struct program *program);
 

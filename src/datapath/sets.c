@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "datapath/sets.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +19,16 @@ static int open_one(const struct pins *pins, const struct set *set, struct dynam
 	return 0;
 }
 
-int sets_open(const struct pins *pins, const struct policy *policy, struct sets *sets, struct error *error)
+static int look_at_one(const struct pins *pins, const struct set *set, struct dynamic_set *out, struct error *error)
+{
+	int err = set_open(pins, set->name, READ, out, error);
+
+	return err == -ENOENT ? set_make_private(1, out, error) : err;
+}
+
+static int open_all(const struct pins *pins, const struct policy *policy,
+		    int (*open_set)(const struct pins *, const struct set *, struct dynamic_set *, struct error *),
+		    struct sets *sets, struct error *error)
 {
 	struct sets opened = {
 		.policy = policy,
@@ -33,13 +43,23 @@ int sets_open(const struct pins *pins, const struct policy *policy, struct sets 
 	}
 	for (size_t i = 0; i < policy->set_count && !err; i++) {
 		if (policy->sets[i]->size)
-			err = open_one(pins, policy->sets[i], &opened.items[i], error);
+			err = open_set(pins, policy->sets[i], &opened.items[i], error);
 	}
 	if (err)
 		sets_close(&opened);
 	else
 		*sets = opened;
 	return err;
+}
+
+int sets_open(const struct pins *pins, const struct policy *policy, struct sets *sets, struct error *error)
+{
+	return open_all(pins, policy, open_one, sets, error);
+}
+
+int sets_look(const struct pins *pins, const struct policy *policy, struct sets *sets, struct error *error)
+{
+	return open_all(pins, policy, look_at_one, sets, error);
 }
 
 void sets_close(struct sets *sets)

@@ -25,6 +25,9 @@ struct sets {
 int sets_open(const struct pins *pins, const struct policy *policy, struct sets *sets, struct error *error);
 void sets_close(struct sets *sets);
 
+/* The same, to look in only: a set that is not there is an empty one, of nobody else's. */
+int sets_look(const struct pins *pins, const struct policy *policy, struct sets *sets, struct error *error);
+
 /* Gives the sets the sizes of the policy. When it or a later step of the change fails, sets_undo takes it back; until
  * sets_close they are locked. Returns 0, or a negative errno with `error` set and some of the sets changed. */
 int sets_resize(const struct pins *pins, struct sets *sets, struct error *error);

@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 
 #include "base/memory.h"
+#include "datapath/grace.h"
 #include "datapath/sets.h"
 #include "datapath/state.h"
 
@@ -74,6 +75,17 @@ enum tidying {
 	REMOVE,
 };
 
+/* A packet in a candidate looks for its way back in what is pinned here (bpf/shadow.h). */
+static void remove_generation(const struct pins *pins, const char *name)
+{
+	char path[PATH_MAX];
+	struct error ignored;
+
+	if (!access(pins_path(pins, path, "generations/%s/shadow", name), F_OK))
+		grace_wait(&ignored);
+	pins_remove(pins_path(pins, path, "generations/%s", name));
+}
+
 static size_t tidy_generations(const struct pins *pins, const struct running *running, enum tidying tidying)
 {
 	char path[PATH_MAX];
@@ -85,7 +97,7 @@ static size_t tidy_generations(const struct pins *pins, const struct running *ru
 			continue;
 		count++;
 		if (tidying == REMOVE)
-			pins_remove(pins_path(pins, path, "generations/%s", names[i]));
+			remove_generation(pins, names[i]);
 	}
 	pins_free_names(names);
 	return count;
@@ -158,7 +170,9 @@ int tidy_name(const struct pins *pins, unsigned number, struct error *error)
 
 	pins_path(pins, path, "generations/" GENERATION_NEW);
 	/* Not whole, or the one whose sets were read anew. */
-	pins_remove(pins_path(pins, name, "generations/%u", number));
+	snprintf(name, sizeof(name), "%u", number);
+	remove_generation(pins, name);
+	pins_path(pins, name, "generations/%u", number);
 	if (rename(path, name))
 		return error_set(error, errno, "cannot rename %s: %s", path, strerror(errno));
 	return 0;
@@ -182,9 +196,9 @@ void tidy_after(const struct pins *pins, const struct description *current, cons
 	for (size_t i = 0; names && names[i]; i++) {
 		unsigned long number = strtoul(names[i], NULL, 10);
 
-		/* Called "new" still: it could not be renamed, but runs; see enact in generation.c. */
+		/* Called "new" still: it could not be renamed, but runs; see transaction_enact. */
 		if (strcmp(names[i], GENERATION_NEW) && !is_kept(number, current) && !is_kept(number, previous))
-			pins_remove(pins_path(pins, path, "generations/%s", names[i]));
+			remove_generation(pins, names[i]);
 	}
 	pins_free_names(names);
 	names = pins_names(pins_path(pins, path, "state"));

@@ -118,6 +118,12 @@ class Ground:
         for generation in generations:
             folder = f"/generations/{generation['number']}"
             wanted |= {folder: "folder", f"{folder}/description": "map", f"{folder}/interfaces": "folder"}
+            if "shadow" in generation:
+                wanted |= {f"{folder}/shadow": "folder", f"{folder}/shadow/description": "map",
+                           f"{folder}/shadow/interfaces": "folder"}
+                for interface in generation["shadow"]["interfaces"]:
+                    wanted |= {f"{folder}/shadow/interfaces/{interface}{pin}": kind for pin, kind in (
+                        ("", "folder"), ("/programs", "map"), ("/pairs", "map"), ("/totals", "map"))}
             for interface in re.findall(r"^interface (\S+)", generation["policy"], re.M):
                 wanted |= {f"{folder}/interfaces/{interface}": "prog", f"/state/{interface}": "folder",
                            f"/state/{interface}/counters": "map", f"/state/{interface}/rules": "map"}

@@ -8,7 +8,7 @@ import time
 
 import kernel
 from ground import INTERFACES, MIXTURE, SENT, WITH_SET, eventually
-from scenarios import CONFIRM, DOWN, ROLLBACK, SECOND, Apply, verb
+from scenarios import CONFIRM, DOWN, ROLLBACK, SECOND, Apply, Shadow, verb
 from tracing import Moved
 
 ERRORS = ("ENOMEM", "EPERM", "E2BIG", "ENOSPC")
@@ -53,6 +53,8 @@ class Harness:
         self.objects = kernel.all_objects()
 
     def words(self, command):
+        if isinstance(command, Shadow):
+            return "shadow", self.ground.path(command.number)
         if isinstance(command, Apply):
             # Without --force it looks for the session it is run through, among the descriptors of this very process.
             return ["apply", "--force", *command.options, self.ground.path(command.number, command.interfaces, command.size)]

@@ -15,6 +15,11 @@ class Apply:
     size: int = 100  # of its set
 
 
+@dataclasses.dataclass(frozen=True)
+class Shadow:
+    number: int  # of the candidate
+
+
 @dataclasses.dataclass
 class Scenario:
     name: str
@@ -31,7 +36,9 @@ class Scenario:
 
 
 def verb(command):
-    return "apply" if isinstance(command, Apply) else command[0]
+    if isinstance(command, (Apply, Shadow)):
+        return type(command).__name__.lower()
+    return command[0]
 
 
 FIRST, SECOND, THIRD = Apply(1), Apply(2), Apply(3)
@@ -61,6 +68,8 @@ SCENARIOS = [
     Scenario("rollback forwards", [FIRST, SECOND, ROLLBACK], ROLLBACK, (1, 1), (2, 2)),
     Scenario("rollback with one interface more", [FIRST, Apply(2, ONE)], ROLLBACK, (2, 0), (1, 1)),
     Scenario("rollback with one interface less", [DOWN, Apply(1, ONE), SECOND], ROLLBACK, (2, 2), (1, 0)),
+    Scenario("shadow", [FIRST, SECOND], Shadow(4), (2, 2), (2, 2)),
+    Scenario("apply under a shadow", [FIRST, SECOND, Shadow(4)], THIRD, (2, 2), (3, 3)),
     Scenario("down of one interface", [FIRST, SECOND], ("down", "eth1"), (2, 2), (2, 0)),
     Scenario("down", [FIRST, SECOND], DOWN, (2, 2), (0, 0)),
     Scenario("set add", [DOWN, FIRST, SECOND], BAN, (2, 2), (12, 12)),

@@ -235,11 +235,30 @@ def test_recreated_interface_gets_its_program_again(scene):
     assert scene.box.apply(policy(BLOCK)).stdout.startswith("nothing to change")
 
 
-def test_rollback_onto_a_deleted_interface_changes_nothing(lab):
+def test_rollback_goes_back_on_the_interfaces_that_are_there(lab):
     box, client = lab.host("box", ipv6=False), lab.host("client", ipv6=False)
     lab.cable(box, "eth0", client, "eth0")
     lab.cable(box, "eth1", client, "eth1")
     box.apply(policy() + policy(interface="eth1"))
+    box.apply(policy(BLOCK))
+    assert "unguarded" not in box.show()
+    box.ip("link", "del", "eth1")
+    result = box.sluice("rollback")
+    assert result.stderr == 'sluice: warning: there is no interface "eth1" here, and nothing guards it\n'
+    assert box.show()["current"]["number"] == 1 and box.show()["interfaces"][0]["generation"] == 1
+    assert box.show()["unguarded"] == ["eth1"]
+    assert "eth1  nothing guards it: there is no such interface" in box.sluice("show").stdout
+    lab.cable(box, "eth1", client, "eth1")
+    assert "eth1  nothing guards it: apply the policy again" in box.sluice("show").stdout
+    box.sluice("apply", lab.file("again.policy", box.show()["current"]["policy"]))
+    assert "unguarded" not in box.show() and box.program("eth1")
+
+
+def test_rollback_onto_nothing_but_deleted_interfaces_changes_nothing(lab):
+    box, client = lab.host("box", ipv6=False), lab.host("client", ipv6=False)
+    lab.cable(box, "eth0", client, "eth0")
+    lab.cable(box, "eth1", client, "eth1")
+    box.apply(policy(interface="eth1"))
     box.apply(policy(BLOCK))
     box.ip("link", "del", "eth1")
     program, pins = box.program("eth0"), lab.pinned()

@@ -28,13 +28,15 @@ def over(twins, seconds=3):
     assert wait_until(lambda: not twins.box.show()["change"]["waits"], seconds)
 
 
-def processes():
-    """Of sluice, on this machine, by the file that runs."""
+def processes(lab):
+    """Of sluice, by the file that runs, at work on this lab's pins."""
     found = []
+    pins = f"SLUICE_BPFFS={lab.pins}".encode()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if os.path.samefile(f"/proc/{pid}/exe", SLUICE):
-                found.append(pid)
+            with open(f"/proc/{pid}/environ", "rb") as environment:
+                if os.path.samefile(f"/proc/{pid}/exe", SLUICE) and pins in environment.read().split(b"\0"):
+                    found.append(pid)
         except OSError:
             pass
     return found
@@ -47,7 +49,7 @@ def test_without_confirm_traffic_changes_back_by_itself(lab, mode):
     started = time.monotonic()
     twins.apply(twins.new, "--confirm", "2s")
     applied = time.monotonic()
-    assert processes() == []
+    assert processes(lab) == []
     pins = lab.pinned()
     while (judges := twins.judges()) == ALL_NEW:
         looked = time.monotonic()
@@ -55,7 +57,7 @@ def test_without_confirm_traffic_changes_back_by_itself(lab, mode):
     assert twins.judges() == ALL_OLD, judges
     # The clock of the data path ticks 100 to 1000 times a second.
     assert looked > started + 1.9 and time.monotonic() < applied + 2.2
-    assert lab.pinned() == pins and processes() == []  # nobody did it
+    assert lab.pinned() == pins and processes(lab) == []  # nobody did it
 
 
 def test_one_interface_goes_back_too(twins):

@@ -6,7 +6,10 @@ import signal
 import subprocess
 import time
 
+import pytest
 from lab import SLUICE, sh
+
+pytestmark = pytest.mark.xdist_group("demo")  # each looks for namespaces that any demo left
 
 DEMO = os.path.join(os.path.dirname(__file__), "../../demo/run")
 

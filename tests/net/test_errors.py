@@ -22,6 +22,8 @@ HELP = """usage: sluice [-n NETNS] VERB …
               keep what `apply --confirm` brought
   rollback
               go back to the previous generation
+  shadow    [POLICY|-j|--stop|--promote [--confirm TIME] [--force]]
+              watch another policy
   down      [IFACE]
               detach from one interface, or from all
   show      [-j]
@@ -37,7 +39,7 @@ HELP = """usage: sluice [-n NETNS] VERB …
   diff      OLD NEW [PCAP] [-j] [--interface NAME]
               what another policy would change, for a capture too
   import    iptables|nft [FILE…|-] [--interface NAME] [--stateless]
-              a policy from another firewall's rules
+              rules of another firewall
   bench     POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]
               what a packet costs
 
@@ -52,6 +54,7 @@ USAGE = {
     "apply": "usage: sluice apply POLICY [--confirm TIME] [--force]\n",
     "confirm": "usage: sluice confirm\n",
     "rollback": "usage: sluice rollback\n",
+    "shadow": "usage: sluice shadow [POLICY|-j|--stop|--promote [--confirm TIME] [--force]]\n",
     "down": "usage: sluice down [IFACE]\n",
     "show": "usage: sluice show [-j]\n",
     "stats": "usage: sluice stats [IFACE] [-j] [--watch SECONDS]\n",

@@ -13,6 +13,8 @@ import pytest
 from hello_walk import PROMPT, STEPS, TIMEOUT, Link, Walk, commands, installed, only_tools, step_text, steps, trace
 from lab import sh, wait_until
 
+pytestmark = pytest.mark.xdist_group("hello")  # one trace and one kind of program on the whole machine
+
 NATIVE, GENERIC = 1, 2  # XDP_ATTACHED_DRV, XDP_ATTACHED_SKB in linux/if_link.h
 
 

@@ -5,9 +5,12 @@ import os
 import re
 from pathlib import Path
 
+import pytest
 from hello_walk import installed, object_of, trace
 from lab import sh
 from test_hello import link  # noqa: F401, a fixture
+
+pytestmark = pytest.mark.xdist_group("hello")  # one trace and one kind of program on the whole machine
 
 SOURCE = Path(__file__).resolve().parents[2] / "bpf" / "hello.bpf.c"
 

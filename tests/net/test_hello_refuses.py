@@ -14,6 +14,8 @@ from hello_walk import TIMEOUT, Link, Walk, commands, installed, object_of, only
 from lab import SLUICE, sh, wait_until
 from test_hello import in_own_mounts, link  # noqa: F401, a fixture
 
+pytestmark = pytest.mark.xdist_group("hello")  # one trace and one kind of program on the whole machine
+
 
 def test_usage():
     for arguments in ([], ["h0", "h1"], ["h0", "--nonsense"], ["h0", "--seconds"]):

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from lab import SLUICE, sh
+from lab import SLUICE, sh, wait_until
 from scene import BLOCK, Scene, policy
 
 OTHER = "block { from 198.18.0.0/15 }"
@@ -164,3 +164,17 @@ def test_names_in_a_policy_are_utf8(quiet):
     result = sh(SLUICE, "check", path, check=False)
     assert result.returncode == 1 and result.stderr.startswith(f"{path}:2:"), result.stderr
     assert "UTF-8" in result.stderr
+
+
+def test_a_lock_that_is_not_given_back_is_told_with_who_holds_it(scene):
+    scene.box.apply(policy(BLOCK))
+    holder = scene.lab.keep(subprocess.Popen(["flock", "--no-fork", scene.lab.pins, "sleep", "120"],
+                                             start_new_session=True))
+    wait_until(lambda: sh("flock", "-n", scene.lab.pins, "true", check=False).returncode)
+    waiting = [subprocess.Popen([SLUICE, "-n", scene.box.netns, verb], env=scene.lab.environment,
+                                stderr=subprocess.PIPE, text=True) for verb in ("show", "rollback")]
+    for process in waiting:
+        _, said = process.communicate(timeout=60)
+        assert (process.returncode, said) == (
+            1, f"sluice: {scene.lab.pins} is locked for 30 seconds by now\n"
+            f"process {holder.pid} does not give it back; when it is stopped: kill -CONT {holder.pid}\n")

@@ -205,6 +205,7 @@ static void test_equal_boxes_count_once(void **unused)
 		}
 		report = hold(&matches, version, 1000);
 		assert_int_equal(report.boxes, 3);
+		assert_int_equal(report.linear_count, 0);
 	}
 }
 

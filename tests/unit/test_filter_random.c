@@ -535,6 +535,34 @@ static char *random_policy(void)
 	return text;
 }
 
+/* Printed and read again, it is the same filter: the same texts, the same boxes. */
+static void judge_printed(const struct policy *policy, const struct compiled *compiled)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct policy *again = NULL;
+	struct compiled second;
+	struct error error;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	policy_print(out, policy);
+	assert_int_equal(fclose(out), 0);
+	if (policy_parse(text, "test.policy", &again, &error) || compile(&again->interfaces[0], &second, &error))
+		fail_msg("%d:%d: %s\nin:\n%s", error.line, error.column, error.what, text);
+	assert_int_equal(second.rule_count, compiled->rule_count);
+	for (size_t i = 0; i < second.rule_count; i++)
+		assert_string_equal(second.rules[i].text, compiled->rules[i].text);
+	assert_int_equal(second.matches4.count, compiled->matches4.count);
+	assert_int_equal(second.matches6.count, compiled->matches6.count);
+	for (size_t i = 0; i < second.matches4.count; i++)
+		assert_memory_equal(&second.matches4.items[i], &compiled->matches4.items[i], sizeof(struct match));
+	for (size_t i = 0; i < second.matches6.count; i++)
+		assert_memory_equal(&second.matches6.items[i], &compiled->matches6.items[i], sizeof(struct match));
+	compiled_free(&second);
+	policy_free(again);
+}
+
 static void judge(const char *text, unsigned packets, size_t *matched, size_t *refused)
 {
 	struct policy *policy = NULL;
@@ -548,6 +576,8 @@ static void judge(const char *text, unsigned packets, size_t *matched, size_t *r
 		assert_non_null(strstr(error.what, "combinations"));
 		(*refused)++;
 		packets = 0;
+	} else {
+		judge_printed(policy, &compiled);
 	}
 	for (unsigned i = 0; i < packets; i++) {
 		struct packet packet;
