@@ -170,8 +170,10 @@ static int walk_return(struct walk *walk, const struct frame *frame, size_t base
 {
 	if (frame->next + 1 == frame->chain->rule_count)
 		return 0;
-	return frame->parent ? walk_on(walk, frame->parent, base, terms)
-			     : policy(walk, frame->chain, base, terms, rule);
+	if (frame->parent)
+		return walk_on(walk, frame->parent, base, terms);
+	/* A chain that a goto of the base chain leads to has no way back either. */
+	return policy(walk, walk->bases[base], base, terms, rule);
 }
 
 /* Writes a rule with one of its terms; `whole`: these are all packets that get here. */

@@ -324,14 +324,18 @@ def test_ufw():
     assert "        accept ipv4 tcp dport 22  # standard input:30 ssh" in result.lines
 
 
-def nft(*lines, more="", chain="type filter hook input priority 0; policy drop;", family="inet", options=()):
-    """What nft itself says of these rules in a chain at input."""
+def as_nft_prints(text):
+    """The JSON of rules that nft has read."""
     if not shutil.which("nft"):
         pytest.skip("no nft here")
+    return sh("unshare", "-n", "sh", "-c", "nft -f - && nft -j list ruleset", input=text).stdout
+
+
+def nft(*lines, more="", chain="type filter hook input priority 0; policy drop;", family="inet", options=()):
+    """What nft itself says of these rules in a chain at input."""
     body = "\n".join(lines)
     text = f"table {family} t {{\n{more}\nchain c {{\n{chain}\n{body}\n}}\n}}\n"
-    said = sh("unshare", "-n", "sh", "-c", "nft -f - && nft -j list ruleset", input=text).stdout
-    return Result("nft", said, *options)
+    return Result("nft", as_nft_prints(text), *options)
 
 
 @pytest.mark.parametrize("rule, words", [
@@ -491,7 +495,7 @@ FIREWALLD = """table inet firewalld {
 
 
 def test_firewalld():
-    said = sh("unshare", "-n", "sh", "-c", "nft -f - && nft -j list ruleset", input=FIREWALLD).stdout
+    said = as_nft_prints(FIREWALLD)
     result = Result("nft", said, "--stateless")
     assert result.rules == ["accept tcp flags ack", "drop from 203.0.113.0/24", "accept tcp dport 22",
                             "accept udp to fe80::/64 dport 546", "accept tcp from 192.0.2.0/24 dport 5432",
