@@ -33,8 +33,7 @@ static const struct verb {
 	{ "replay", "POLICY PCAP [-j] [--interface NAME]", "judge every packet of a capture", cli_replay },
 	{ "diff", "OLD NEW [PCAP] [-j] [--interface NAME]", "what another policy would change, for a capture too",
 	  cli_diff },
-	{ "import", "iptables|nft [FILE…|-] [--interface NAME] [--stateless]", "rules of another firewall",
-	  cli_import },
+	{ "import", "iptables|nft [FILE…|-] [--interface NAME] [--stateless]", "from another firewall", cli_import },
 	{ "bench", "POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]", "what a packet costs", cli_bench },
 };
 

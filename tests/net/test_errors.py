@@ -39,7 +39,7 @@ HELP = """usage: sluice [-n NETNS] VERB …
   diff      OLD NEW [PCAP] [-j] [--interface NAME]
               what another policy would change, for a capture too
   import    iptables|nft [FILE…|-] [--interface NAME] [--stateless]
-              rules of another firewall
+              from another firewall
   bench     POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]
               what a packet costs
 
