@@ -28,18 +28,23 @@ static __always_inline void event_lost(void)
 		__sync_fetch_and_add(lost, 1);
 }
 
-static __always_inline void write_event(const struct packet *pkt, enum verdict verdict)
+/* A function of its own: packets that are not logged do not pay for it. */
+__noinline int write_event(const struct packet *pkt, __u32 verdict)
 {
-	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	struct event *event;
 
+	if (!pkt)
+		return 0;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
 		event_lost();
-		return;
+		return 0;
 	}
 	event->record.time = packet_time();
 	event->record.wire_length = pkt->length;
 	fill_record(&event->record, pkt, verdict);
 	bpf_ringbuf_submit(event, 0);
+	return 0;
 }
 
 #endif

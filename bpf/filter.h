@@ -41,6 +41,14 @@ struct {
 	__type(value, struct filter_more);
 } filter_more SEC(".maps");
 
+/* Where each CPU makes its key. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct filter_key);
+} filter_keys SEC(".maps");
+
 /* Only what is sound is of the failsafe, as in default.h. */
 static __always_inline __u64 key_protocol(const struct packet *pkt)
 {
@@ -111,7 +119,7 @@ static __always_inline int has_sets(void)
 	       config.filter_dest6.end || config.filter_source_sets || config.filter_destination_sets;
 }
 
-static __always_inline __u64 key_marks(const struct packet *pkt)
+static __always_inline __u64 key_marks(const struct packet *pkt, __u64 sets)
 {
 	__u64 marks = (__u64)pkt->extensions << FILTER_EXTENSION_SHIFT;
 
@@ -122,7 +130,7 @@ static __always_inline __u64 key_marks(const struct packet *pkt)
 	if (pkt->fragment == FRAGMENT_LATER)
 		marks |= FILTER_FRAGMENT_LATER;
 	if (pkt->has & HAS_ADDRESSES)
-		marks |= FILTER_IP | (has_sets() ? key_sets(pkt) : 0);
+		marks |= FILTER_IP | sets;
 	return marks;
 }
 
@@ -150,44 +158,65 @@ static __always_inline __u64 key_mac(struct xdp_md *ctx)
 	return mac;
 }
 
-static __always_inline void make_key(struct xdp_md *ctx, const struct packet *pkt, struct filter_key *key)
+/* All but the addresses. `sets` is of key_sets. What no rule asks for stays 0. */
+static __always_inline void fill_key(struct xdp_md *ctx, const struct packet *pkt, __u64 sets, struct filter_key *key)
 {
-	if (pkt->version == 4) {
-		key->addresses[0] = (__u64)bpf_ntohl(pkt->source.v4) << 32 | bpf_ntohl(pkt->destination.v4);
-	} else if (pkt->version == 6) {
-		key->addresses[0] = bpf_be64_to_cpu(pkt->source.words[0]);
-		key->addresses[1] = bpf_be64_to_cpu(pkt->source.words[1]);
-		key->addresses[2] = bpf_be64_to_cpu(pkt->destination.words[0]);
-		key->addresses[3] = bpf_be64_to_cpu(pkt->destination.words[1]);
-	}
 	key->lanes = key_lanes(pkt);
 	if (config.filter_needs & FILTER_NEEDS_MARKS)
-		key->marks = key_marks(pkt);
+		key->marks = key_marks(pkt, sets);
 	if (config.filter_needs & FILTER_NEEDS_RANGES)
 		key->ranges = key_ranges(pkt);
 	if (config.filter_needs & FILTER_NEEDS_MAC)
 		key->mac = key_mac(ctx);
 }
 
-/* 1 when the packet is over the limit of its rule. What is not IP has no address: all of it is one key. */
-static __always_inline int is_over(const struct packet *pkt, const struct filter_more *more)
+/* The number of the rule, CLASSIFIER_NONE when none matches. Both are functions of their own, and the key is not on the
+ * stack, because the classifier needs more than half of the 512 bytes that a program's calls have in all. */
+__noinline __u32 filter_number4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	const union address *address = more->per == FILTER_PER_SOURCE ? &pkt->source : &pkt->destination;
-	__u8 length = pkt->version == 4 ? more->length4 : more->length6;
-	struct limit limit = {
-		.rule = pkt->rule,
-		.now = packet_time(),
-		.interval = more->interval,
-		.burst = more->burst,
-	};
+	struct filter_key *key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
 
+	if (!pkt || !key)
+		return CLASSIFIER_NONE;
+	key->addresses[0] = 0;
+	if (pkt->version)
+		key->addresses[0] = (__u64)bpf_ntohl(pkt->source.v4) << 32 | bpf_ntohl(pkt->destination.v4);
+	fill_key(ctx, pkt, sets, key);
+	return classify4(key);
+}
+
+__noinline __u32 filter_number6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
+{
+	struct filter_key *key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
+
+	if (!pkt || !key)
+		return CLASSIFIER_NONE;
+	key->addresses[0] = bpf_be64_to_cpu(pkt->source.words[0]);
+	key->addresses[1] = bpf_be64_to_cpu(pkt->source.words[1]);
+	key->addresses[2] = bpf_be64_to_cpu(pkt->destination.words[0]);
+	key->addresses[3] = bpf_be64_to_cpu(pkt->destination.words[1]);
+	fill_key(ctx, pkt, sets, key);
+	return classify6(key);
+}
+
+/* Returns 1 when the packet is over the limit of its rule. What is not IP has no address: all of it is one key. */
+__noinline int filter_is_over(const struct packet *pkt, const struct filter_more *more)
+{
+	const union address *address;
+	struct limit limit = {};
+
+	if (!pkt || !more)
+		return 1;
+	limit.rule = pkt->rule;
+	limit.now = packet_time();
+	limit.interval = more->interval;
+	limit.burst = more->burst;
 	if (more->per != FILTER_PER_RULE && pkt->version) {
-		limit.key = (struct set_key){
-			.address = { address->words[0] & bpf_cpu_to_be64(set_mask_high(length)),
-				     address->words[1] & bpf_cpu_to_be64(set_mask_low(length)) },
-			.version = pkt->version,
-			.length = length,
-		};
+		address = more->per == FILTER_PER_SOURCE ? &pkt->source : &pkt->destination;
+		limit.key.version = pkt->version;
+		limit.key.length = pkt->version == 4 ? more->length4 : more->length6;
+		limit.key.address[0] = address->words[0] & bpf_cpu_to_be64(set_mask_high(limit.key.length));
+		limit.key.address[1] = address->words[1] & bpf_cpu_to_be64(set_mask_low(limit.key.length));
 	}
 	return limit_is_over(&limit);
 }
@@ -201,18 +230,7 @@ static __always_inline int do_more(struct packet *pkt, __u32 number)
 		return 0;
 	if (config.filter_needs & FILTER_NEEDS_LOG && more->log)
 		pkt->logged = (__u64)bpf_get_prandom_u32() * more->log >> 32 == 0;
-	return config.filter_needs & FILTER_NEEDS_LIMIT && more->interval && is_over(pkt, more);
-}
-
-/* Functions of their own: they need most of the stack that one function may have. */
-__noinline __u32 filter_classify4(const struct filter_key *key)
-{
-	return key ? classify4(key) : CLASSIFIER_NONE;
-}
-
-__noinline __u32 filter_classify6(const struct filter_key *key)
-{
-	return key ? classify6(key) : CLASSIFIER_NONE;
+	return config.filter_needs & FILTER_NEEDS_LIMIT && more->interval && filter_is_over(pkt, more);
 }
 
 /* A candidate (shadow.h) only says that it would answer. */
@@ -224,13 +242,14 @@ static __always_inline enum verdict reject(struct xdp_md *ctx, const struct pack
 static __always_inline enum verdict stage_filter(struct xdp_md *ctx, struct packet *pkt)
 {
 	const struct filter_action *action;
-	struct filter_key key = {};
+	__u64 sets = 0;
 	__u32 number;
 
 	if (!config.filter)
 		return NEXT;
-	make_key(ctx, pkt, &key);
-	number = pkt->version == 6 ? filter_classify6(&key) : filter_classify4(&key);
+	if (has_sets() && pkt->has & HAS_ADDRESSES)
+		sets = key_sets(pkt);
+	number = pkt->version == 6 ? filter_number6(ctx, pkt, sets) : filter_number4(ctx, pkt, sets);
 	action = bpf_map_lookup_elem(&filter_actions, &number);
 	if (!action)
 		return NEXT; /* no rule matches */

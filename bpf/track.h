@@ -32,31 +32,37 @@ static __always_inline struct fragments_key track_key(const struct packet *pkt)
 	};
 }
 
-/* A later fragment. */
-static __always_inline enum verdict track_later(struct packet *pkt)
+/* Returns enum verdict of a later fragment. Both are functions of their own, because keys take much of the stack. */
+__noinline int track_later(struct packet *pkt)
 {
-	struct fragments_key key = track_key(pkt);
-	struct fragments_value *first = bpf_map_lookup_elem(&fragments, &key);
+	struct fragments_value *first;
+	struct fragments_key key;
 
+	if (!pkt)
+		return VERDICT_DROP;
+	key = track_key(pkt);
+	first = bpf_map_lookup_elem(&fragments, &key);
 	if (!first || first->expires <= packet_time())
 		return decide(pkt, VERDICT_DROP, REASON_FRAGMENT_UNKNOWN);
 	pkt->rule = first->rule;
-	return decide(pkt, first->verdict, first->reason);
+	return decide(pkt, first->verdict == VERDICT_PASS ? VERDICT_PASS : VERDICT_DROP, first->reason);
 }
 
 /* A first fragment, judged. What is answered or sent elsewhere is dropped for the rest of it. Where there is no memory,
  * nothing is remembered, and the later ones are dropped. */
-static __always_inline void track_first(const struct packet *pkt, enum verdict verdict)
+__noinline int track_first(const struct packet *pkt, __u32 verdict)
 {
-	struct fragments_key key = track_key(pkt);
-	struct fragments_value value = {
-		.expires = packet_time() + FRAGMENTS_TIMEOUT,
-		.rule = pkt->rule,
-		.verdict = verdict == VERDICT_PASS ? VERDICT_PASS : VERDICT_DROP,
-		.reason = pkt->reason,
-	};
+	struct fragments_value value = {};
+	struct fragments_key key;
 
-	bpf_map_update_elem(&fragments, &key, &value, BPF_ANY);
+	if (!pkt)
+		return 0;
+	key = track_key(pkt);
+	value.expires = packet_time() + FRAGMENTS_TIMEOUT;
+	value.rule = pkt->rule;
+	value.verdict = verdict == VERDICT_PASS ? VERDICT_PASS : VERDICT_DROP;
+	value.reason = pkt->reason;
+	return bpf_map_update_elem(&fragments, &key, &value, BPF_ANY);
 }
 
 #endif

@@ -106,75 +106,70 @@ static void print_shown(struct shown *shown, char sign, const char *line)
 		shown->line[depth] = NULL;
 }
 
-/* The line that line `at` stands in; `at` itself when it stands in none. */
-static size_t outer_line(const struct part *part, size_t at)
-{
-	size_t up = at;
+/* A definition that is walked through: the lines that line `at` stands in, by their depth. */
+struct walk {
+	const struct part *part;
+	size_t at;
+	const char *above[DEPTH_MAX];
+};
 
-	if (depth_of(part->line[at]) == 0)
-		return at;
-	while (depth_of(part->line[up]) >= depth_of(part->line[at]))
-		up--;
-	return up;
+static void walk_to(struct walk *walk, size_t at)
+{
+	for (; walk->at < at; walk->at++) {
+		const char *line = walk->part->line[walk->at];
+
+		walk->above[depth_of(line)] = line;
+	}
 }
 
-/* The lines that line `at` stands in, outermost first. */
-static void print_context(struct shown *shown, const struct part *part, size_t at)
+static void add_within(json_t *within, const char *line)
 {
-	size_t up = outer_line(part, at);
-	size_t depth = depth_of(part->line[at]);
-
-	if (up == at)
-		return;
-	print_context(shown, part, up);
-	if (!shown->line[depth - 1] || strcmp(shown->line[depth - 1], part->line[up]) != 0)
-		print_shown(shown, ' ', part->line[up]);
-}
-
-static void add_within(json_t *within, const struct part *part, size_t at)
-{
-	size_t up = outer_line(part, at);
-	const char *text = part->line[up];
+	const char *text = line + strspn(line, " ");
 	size_t length = strlen(text);
 
-	if (up == at)
-		return;
-	add_within(within, part, up);
-	text += strspn(text, " ");
-	length = strlen(text);
 	json_array_append_new(within, json_stringn(text, length > 2 ? length - 2 : length)); /* without " {" */
 }
 
-static void print_json(char sign, const struct part *part, size_t at)
+static void print_json(char sign, struct walk *walk, size_t at)
 {
-	const char *line = part->line[at] + strspn(part->line[at], " ");
+	const char *line = walk->part->line[at] + strspn(walk->part->line[at], " ");
 	const char *change = sign == '-' ? "gone" : sign == '+' ? "new" : "moved";
 	json_t *within, *json;
 
 	if (*line == '}')
 		return;
+	walk_to(walk, at);
 	within = json_array();
-	add_within(within, part, at);
+	for (size_t depth = 0; depth < depth_of(walk->part->line[at]); depth++)
+		add_within(within, walk->above[depth]);
 	json = json_pack("{s:s, s:s, s:o}", "change", change, "line", line, "within", within);
 	cli_print_line(json);
 	json_decref(json);
 }
 
-static void print_changed(struct shown *shown, char sign, const struct part *part, size_t at)
+static void print_changed(struct shown *shown, char sign, struct walk *walk, size_t at)
 {
+	const char *line = walk->part->line[at];
+
 	if (shown->style->json) {
-		print_json(sign, part, at);
+		print_json(sign, walk, at);
 		return;
 	}
-	print_context(shown, part, at);
-	print_shown(shown, sign, part->line[at]);
+	walk_to(walk, at);
+	for (size_t depth = 0; depth < depth_of(line); depth++) {
+		if (!shown->line[depth] || strcmp(shown->line[depth], walk->above[depth]) != 0)
+			print_shown(shown, ' ', walk->above[depth]);
+	}
+	print_shown(shown, sign, line);
 }
 
 static void print_part(const struct style *style, char sign, const struct part *part)
 {
+	struct walk walk = { .part = part };
+
 	for (size_t i = 0; i < part->count; i++) {
 		if (style->json)
-			print_json(sign, part, i);
+			print_json(sign, &walk, i);
 		else
 			printf("  %c %s\n", sign, part->line[i]);
 	}
@@ -312,6 +307,7 @@ static void find_moves(struct edits *edits)
 
 static void print_difference(const struct style *style, const struct part *old, const struct part *new)
 {
+	struct walk was = { .part = old }, is = { .part = new };
 	struct shown shown = { .style = style };
 	struct edits edits = { 0 };
 
@@ -322,7 +318,7 @@ static void print_difference(const struct style *style, const struct part *old, 
 		const struct edit *edit = &edits.items[i];
 
 		if (edit->sign)
-			print_changed(&shown, edit->sign, edit->sign == '-' ? old : new, edit->at);
+			print_changed(&shown, edit->sign, edit->sign == '-' ? &was : &is, edit->at);
 	}
 	free(edits.items);
 }

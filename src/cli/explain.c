@@ -97,7 +97,8 @@ static void print_stages(const struct config *config, const struct record *recor
 	} stages[] = {
 		{ "parse", true },
 		{ "block", blocks(config) },
-		{ "fragments", config->fragments_drop },
+		{ "fragments", config->fragments_drop || config->fragments_track },
+		{ "filter", config->filter },
 		{ "default", true },
 	};
 	const char *decided = reason_stage(record->reason);

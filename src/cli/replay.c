@@ -96,8 +96,10 @@ static int replay(struct subject *subject, struct capture *capture, bool lines, 
 
 	while ((err = capture_next(capture, &packet, error)) == 1) {
 		struct record record;
-		json_t *json = subject_judge(subject, packet.bytes, packet.size, packet.length, &record, error);
+		json_t *json;
 
+		subject->judge.time = packet.time;
+		json = subject_judge(subject, packet.bytes, packet.size, packet.length, &record, error);
 		if (!json) {
 			err = -1;
 			break;

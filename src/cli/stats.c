@@ -66,6 +66,8 @@ static void add_interface(json_t *stats, const struct pins *pins, const struct d
 		add_text(add(json_object_get(stats, "rules"), where, &tally->rules[i]), rule->text);
 		if (rule->set)
 			add_usage(add(json_object_get(stats, "sets"), rule->set, &tally->rules[i]), pins, rule->set);
+		if (rule->counter)
+			add(json_object_get(stats, "counters"), rule->counter, &tally->rules[i]);
 	}
 }
 
@@ -103,7 +105,7 @@ static int collect_from(const struct pins *pins, const char *only, json_t *stats
 
 static json_t *collect(const char *only, struct error *error)
 {
-	json_t *stats = json_pack("{s:{}, s:{}, s:{}, s:{}, s:{}}", "verdicts", "reasons", "rules", "sets", "services");
+	json_t *stats = json_pack("{s:{}, s:{}, s:{}, s:{}, s:{}, s:{}}", "verdicts", "reasons", "rules", "sets", "counters", "services");
 	struct pins pins;
 	int err = pins_open(READ, &pins, error);
 

@@ -84,6 +84,7 @@ void describe_interface(struct description *description, size_t index, const str
 			.file = xstrdup(rule->where.file),
 			.line = rule->where.line,
 			.set = rule->set ? xstrdup(rule->set) : NULL,
+			.counter = rule->counter ? xstrdup(rule->counter) : NULL,
 		};
 	}
 }

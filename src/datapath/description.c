@@ -20,16 +20,31 @@ struct header {
 	uint32_t reserved;
 };
 
+static json_t *text_or_null(const char *text)
+{
+	return text ? json_string(text) : json_null();
+}
+
+/* Arrays side by side, not an object for each rule: there may be a hundred thousand. Files are told by number. */
 static json_t *rules_to_json(const struct described_interface *interface)
 {
-	json_t *rules = json_array();
+	json_t *rules = json_pack("{s:[], s:[], s:[], s:[], s:[], s:[], s:[]}", "files", "text", "file", "line", "set",
+				  "counter", "slot");
+	json_t *files = json_object_get(rules, "files");
+	const char *last = NULL;
 
-	for (size_t i = 0; i < interface->rule_count; i++) {
+	for (size_t i = 0; rules && i < interface->rule_count; i++) {
 		const struct described_rule *rule = &interface->rules[i];
 
-		json_array_append_new(rules,
-				      json_pack("{s:s, s:s, s:i, s:s*, s:i}", "text", rule->text, "file", rule->file,
-						"line", rule->line, "set", rule->set, "slot", (int)rule->slot));
+		if (!last || strcmp(last, rule->file))
+			json_array_append_new(files, json_string(rule->file));
+		last = rule->file;
+		json_array_append_new(json_object_get(rules, "text"), json_string(rule->text));
+		json_array_append_new(json_object_get(rules, "file"), json_integer(json_array_size(files) - 1));
+		json_array_append_new(json_object_get(rules, "line"), json_integer(rule->line));
+		json_array_append_new(json_object_get(rules, "set"), text_or_null(rule->set));
+		json_array_append_new(json_object_get(rules, "counter"), text_or_null(rule->counter));
+		json_array_append_new(json_object_get(rules, "slot"), json_integer(rule->slot));
 	}
 	return rules;
 }
@@ -109,21 +124,39 @@ static void copy_digest(char *digest, const json_t *object, const char *key)
 	snprintf(digest, DIGEST_TEXT_MAX, "%s", text ? text : "");
 }
 
+static char *text_of(const json_t *array, size_t index)
+{
+	const char *text = json_string_value(json_array_get(array, index));
+
+	return text ? xstrdup(text) : NULL;
+}
+
+static json_int_t number_of(const json_t *array, size_t index)
+{
+	return json_integer_value(json_array_get(array, index));
+}
+
 static void read_rules(struct described_interface *interface, const json_t *rules)
 {
-	interface->rule_count = json_array_size(rules);
-	interface->rules = xcalloc(interface->rule_count, sizeof(*interface->rules));
-	for (size_t i = 0; i < interface->rule_count; i++) {
-		const json_t *rule = json_array_get(rules, i);
+	const json_t *texts = json_object_get(rules, "text");
+	const json_t *files = json_object_get(rules, "files");
+	const json_t *file = json_object_get(rules, "file");
+	const json_t *lines = json_object_get(rules, "line");
+	const json_t *sets = json_object_get(rules, "set");
+	const json_t *counters = json_object_get(rules, "counter");
+	const json_t *slots = json_object_get(rules, "slot");
 
+	interface->rule_count = json_array_size(texts);
+	interface->rules = xcalloc(interface->rule_count, sizeof(*interface->rules));
+	for (size_t i = 0; i < interface->rule_count; i++)
 		interface->rules[i] = (struct described_rule){
-			.text = string_of(rule, "text"),
-			.file = string_of(rule, "file"),
-			.line = json_integer_value(json_object_get(rule, "line")),
-			.set = string_of(rule, "set"),
-			.slot = json_integer_value(json_object_get(rule, "slot")),
+			.text = text_of(texts, i),
+			.file = text_of(files, number_of(file, i)),
+			.line = number_of(lines, i),
+			.set = text_of(sets, i),
+			.counter = text_of(counters, i),
+			.slot = number_of(slots, i),
 		};
-	}
 }
 
 static void from_json(const json_t *json, struct description *out)
@@ -235,6 +268,7 @@ void description_free(struct description *description)
 			free(interface->rules[r].text);
 			free(interface->rules[r].file);
 			free(interface->rules[r].set);
+			free(interface->rules[r].counter);
 		}
 		free(interface->rules);
 		free(interface->name);

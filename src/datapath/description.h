@@ -14,7 +14,7 @@
 #include "policy/policy.h"
 
 /* Version of everything under ROOT: names of pins, layouts of maps, fields of the description. */
-#define SCHEMA 2
+#define SCHEMA 3
 
 #define DIGEST_TEXT_MAX 33 /* 128 bits in hex */
 
@@ -22,7 +22,8 @@ struct described_rule {
 	char *text;
 	char *file;
 	int line;
-	char *set; /* NULL: its prefixes stand in the rule */
+	char *set;     /* of a block: NULL: its prefixes stand in the rule */
+	char *counter; /* of a filter: `count NAME`; NULL: none */
 	uint32_t slot;
 };
 

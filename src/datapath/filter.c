@@ -71,6 +71,8 @@ int filter_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled,
 		needs &= ~FILTER_NEEDS_LOG; /* the record has it all */
 	config->filter_needs |= needs;
 	err = bpf_map__set_autocreate(skeleton->maps.filter_actions, config->filter);
+	if (!err)
+		err = bpf_map__set_autocreate(skeleton->maps.filter_keys, config->filter);
 	if (!err && compiled->filter_count)
 		err = bpf_map__set_max_entries(skeleton->maps.filter_actions, compiled->filter_count);
 	if (!err)
@@ -88,7 +90,9 @@ int filter_prepare_copy(struct sluice_bpf *skeleton)
 	int err;
 
 	config->filter_needs &= ~FILTER_NEEDS_LOG;
-	err = bpf_map__set_autocreate(skeleton->maps.reject_due, config->filter_needs & FILTER_NEEDS_REJECT);
+	err = bpf_map__set_autocreate(skeleton->maps.filter_keys, config->filter);
+	if (!err)
+		err = bpf_map__set_autocreate(skeleton->maps.reject_due, config->filter_needs & FILTER_NEEDS_REJECT);
 	return err ? err : prepare_state(skeleton, NULL, config->filter_needs);
 }
 

@@ -87,6 +87,7 @@ int judge_frame(struct judge *judge, const void *frame, size_t length, size_t wi
 
 	memcpy(judge->frame, frame, given);
 	memset(judge->record, 0, sizeof(*judge->record));
+	judge->record->time = judge->time;
 	if (given < ETH_HLEN) {
 		/* The kernel takes no shorter input: fill it up, and let the program end the frame before the filling,
 		 * also where only the capture ends there. 0 would mean that nothing is missing. */

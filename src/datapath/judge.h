@@ -20,6 +20,7 @@
 struct judge {
 	struct program program;
 	struct record *record; /* the map `record` */
+	uint64_t time;	       /* of the next frame, nanoseconds, by which limits and timeouts go; 0: now */
 	uint8_t *frame;	       /* the last one, FRAME_MAX bytes */
 	uint8_t *output;       /* what the program made of it */
 	size_t frame_length, output_length;

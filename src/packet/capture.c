@@ -82,6 +82,8 @@ int capture_next(struct capture *capture, struct captured *packet, struct error 
 	capture->packets++;
 	capture->captured += header->caplen;
 	packet->bytes = bytes;
+	packet->time = header->ts.tv_sec * 1000000000ULL + header->ts.tv_usec * 1000ULL;
+	packet->time += !packet->time;
 	packet->size = header->caplen;
 	packet->length = header->len > header->caplen ? header->len : header->caplen;
 	return 1;

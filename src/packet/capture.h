@@ -12,6 +12,7 @@ struct capture;
 struct captured {
 	const uint8_t *bytes; /* from the Ethernet header on; stays until the next call */
 	uint32_t size;	      /* of bytes: what the file has of the frame */
+	uint64_t time;	      /* nanoseconds since 1970, never 0 */
 	uint32_t length;      /* of the frame on the wire; more than size when the capture was cut, never less */
 };
 

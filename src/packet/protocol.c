@@ -2,6 +2,7 @@
 #include "packet/protocol.h"
 
 #include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/nearest.h"
@@ -192,4 +193,19 @@ const char *icmp_type_nearest(int version, const char *word)
 	for (size_t i = 0; i < count; i++)
 		names[i] = table[i].name;
 	return nearest(word, names, count);
+}
+
+const char *tcp_flag_name(unsigned bit)
+{
+	static const char *const names[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
+
+	return names[bit];
+}
+
+int usual_ttl(int version, int icmp_type)
+{
+	bool is_discovery = version == 6 && icmp_type >= icmp_type_number(6, "nd-router-solicit") &&
+			    icmp_type <= icmp_type_number(6, "nd-redirect");
+
+	return is_discovery ? 255 : 64;
 }

@@ -61,6 +61,17 @@ static json_t *vlan_list(const struct record *record)
 	return list;
 }
 
+static json_t *flag_list(const struct record *record)
+{
+	json_t *list = json_array();
+
+	for (unsigned bit = 0; bit < 8; bit++) {
+		if (record->tcp_flags & 1U << bit)
+			json_array_append_new(list, json_string(tcp_flag_name(bit)));
+	}
+	return list;
+}
+
 json_t *record_json(const struct record *record, uint32_t length)
 {
 	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN], protocol[PROTOCOL_TEXT_MAX];
@@ -82,6 +93,12 @@ json_t *record_json(const struct record *record, uint32_t length)
 	if (record->has & HAS_ICMP) {
 		set_number(object, "icmp_type", record->icmp_type);
 		set_number(object, "icmp_code", record->icmp_code);
+	}
+	if (record->has & HAS_FLAGS)
+		json_object_set_new(object, "tcp_flags", flag_list(record));
+	if (record->has & HAS_ADDRESSES) {
+		set_number(object, "ttl", record->hop_limit);
+		set_number(object, "dscp", record->dscp);
 	}
 	json_object_set_new(object, "vlan", vlan_list(record));
 	set_text(object, "fragment", fragment_names[record->fragment]);
@@ -126,6 +143,33 @@ static void append_icmp(char *text, const struct record *record)
 		append(text, " code %u", record->icmp_code);
 }
 
+static void append_flags(char *text, const struct record *record)
+{
+	const char *before = " ";
+
+	for (unsigned bit = 0; bit < 8; bit++) {
+		if (!(record->tcp_flags & 1U << bit))
+			continue;
+		append(text, "%s%s", before, tcp_flag_name(bit));
+		before = ",";
+	}
+}
+
+/* What is as usual, and as packet_write has it when it is not written, is left out. */
+static void append_header_fields(char *text, const struct record *record)
+{
+	int usual = usual_ttl(record->version, record->has & HAS_ICMP ? record->icmp_type : -1);
+
+	if (record->has & HAS_FLAGS)
+		append_flags(text, record);
+	if (!(record->has & HAS_ADDRESSES))
+		return;
+	if (record->hop_limit != usual)
+		append(text, " ttl %u", record->hop_limit);
+	if (record->dscp)
+		append(text, " dscp %u", record->dscp);
+}
+
 char *record_text(const struct record *record)
 {
 	char *text = xcalloc(RECORD_TEXT_MAX, 1);
@@ -140,6 +184,7 @@ char *record_text(const struct record *record)
 	}
 	if (record->has & HAS_ICMP)
 		append_icmp(text, record);
+	append_header_fields(text, record);
 	for (unsigned i = 0; i < record->vlans && i < VLANS_MAX; i++)
 		append(text, " vlan %u", record->vlan[i]);
 	if (record->fragment != FRAGMENT_NONE)

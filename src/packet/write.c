@@ -14,8 +14,6 @@
 #include "packet/protocol.h"
 
 #define DEFAULT_SOURCE_PORT 40000
-#define DEFAULT_TTL 64	  /* IANA's recommended default (IP parameters) */
-#define NEIGHBOUR_TTL 255 /* RFC 4861, section 7.1: others are ignored */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -24,16 +22,6 @@ struct reader {
 	char *text;
 	char **words; /* ends with NULL */
 	size_t next;
-};
-
-struct flag {
-	const char *name;
-	unsigned bit; /* RFC 9293, section 3.1 */
-};
-
-static const struct flag flags[] = {
-	{ "fin", 0x01 }, { "syn", 0x02 }, { "rst", 0x04 }, { "psh", 0x08 },
-	{ "ack", 0x10 }, { "urg", 0x20 }, { "ece", 0x40 }, { "cwr", 0x80 },
 };
 
 struct number_word {
@@ -294,9 +282,9 @@ static int read_endpoints(struct reader *reader, struct draft *draft, struct err
 
 static unsigned flag_bit(const char *word)
 {
-	for (size_t i = 0; i < COUNT(flags); i++)
-		if (strcmp(flags[i].name, word) == 0)
-			return flags[i].bit;
+	for (unsigned bit = 0; bit < 8; bit++)
+		if (strcmp(tcp_flag_name(bit), word) == 0)
+			return 1U << bit;
 	return 0;
 }
 
@@ -476,13 +464,6 @@ static int settle_icmp(struct draft *draft, struct error *error)
 	return 0;
 }
 
-static int is_neighbour_discovery(const struct draft *draft)
-{
-	return draft_has_icmp(draft) && draft->version == 6 &&
-	       draft->icmp_type >= icmp_type_number(6, "nd-router-solicit") &&
-	       draft->icmp_type <= icmp_type_number(6, "nd-redirect");
-}
-
 /* What was not written. */
 static int settle(struct draft *draft, const char *protocol, struct error *error)
 {
@@ -498,7 +479,7 @@ static int settle(struct draft *draft, const char *protocol, struct error *error
 	if (!draft->tcp_flags)
 		draft->tcp_flags = flag_bit("syn");
 	if (draft->ttl == ABSENT)
-		draft->ttl = is_neighbour_discovery(draft) ? NEIGHBOUR_TTL : DEFAULT_TTL;
+		draft->ttl = usual_ttl(draft->version, draft_has_icmp(draft) ? draft->icmp_type : -1);
 	if (draft->dscp == ABSENT)
 		draft->dscp = 0;
 	return 0;

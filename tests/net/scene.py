@@ -11,7 +11,7 @@ BLOCKED4, BLOCKED6 = "192.0.2.66", "2001:db8:bad::66"  # the client has these ad
 BLOCK = "block { from 192.0.2.0/24, 2001:db8:bad::/48 }"
 
 PACKET_OUTGOING = 4  # linux/if_packet.h
-TITLES = ("verdicts", "reasons", "rules", "sets", "services")
+TITLES = ("verdicts", "reasons", "rules", "sets", "counters", "services")
 
 
 def policy(*statements, interface="eth0", mode="native"):

@@ -48,7 +48,7 @@ def test_json_has_the_five_tables_of_the_contract(counted):
     output = counted.box.sluice("stats", "-j").stdout
     assert output.count("\n") == 1 and output.endswith("}\n")
     stats = json.loads(output)
-    assert list(stats) == ["verdicts", "reasons", "rules", "sets", "services"]
+    assert list(stats) == ["verdicts", "reasons", "rules", "sets", "counters", "services"]
     assert stats["verdicts"] == {"aborted": entry(0), "drop": entry(13), "pass": {"packets": 7, "bytes": 6 * 60 + 42},
                                  "tx": entry(0), "redirect": entry(0)}
     counted_reasons = {name: e for name, e in stats["reasons"].items() if e["packets"]}

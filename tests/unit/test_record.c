@@ -84,7 +84,7 @@ static void json_has_what_the_packet_has(void **state)
 	struct record record = {
 		.verdict = VERDICT_DROP,
 		.reason = REASON_BLOCK_SOURCE,
-		.has = HAS_ADDRESSES | HAS_PORTS,
+		.has = HAS_ADDRESSES | HAS_PORTS | HAS_FLAGS,
 		.version = 6,
 		.protocol = IPPROTO_TCP,
 		.fragment = FRAGMENT_FIRST,
@@ -93,6 +93,9 @@ static void json_has_what_the_packet_has(void **state)
 		.ethertype = 0x86dd,
 		.source_port = 1234,
 		.destination_port = 443,
+		.tcp_flags = 0x12,
+		.hop_limit = 57,
+		.dscp = 46,
 	};
 
 	assert_int_equal(inet_pton(AF_INET6, "2001:DB8:0:0:1:0:0:1", record.source), 1);
@@ -100,8 +103,8 @@ static void json_has_what_the_packet_has(void **state)
 	check_json(
 		&record, 1514,
 		"{\"verdict\":\"drop\",\"reason\":\"block-source\",\"stage\":\"block\",\"src\":\"2001:db8::1:0:0:1\","
-		"\"dst\":\"2001:db8:0:1:1:1:1:1\",\"proto\":\"tcp\",\"sport\":1234,\"dport\":443,\"vlan\":[5,6],"
-		"\"fragment\":\"first\",\"length\":1514}");
+		"\"dst\":\"2001:db8:0:1:1:1:1:1\",\"proto\":\"tcp\",\"sport\":1234,\"dport\":443,"
+		"\"tcp_flags\":[\"syn\",\"ack\"],\"ttl\":57,\"dscp\":46,\"vlan\":[5,6],\"fragment\":\"first\",\"length\":1514}");
 }
 
 static void json_leaves_out_what_the_packet_lacks(void **state)
@@ -116,6 +119,7 @@ static void json_leaves_out_what_the_packet_lacks(void **state)
 			       .version = 4,
 			       .protocol = IPPROTO_ICMP,
 			       .icmp_type = 8,
+			       .hop_limit = 64,
 			       .source = { 192, 0, 2, 1 },
 			       .destination = { 198, 51, 100, 7 } };
 
@@ -127,8 +131,33 @@ static void json_leaves_out_what_the_packet_lacks(void **state)
 		   "\"malformed\":\"malformed-ethernet\",\"vlan\":[],\"fragment\":\"none\",\"length\":5}");
 	check_json(&ping, 42,
 		   "{\"verdict\":\"pass\",\"reason\":\"default\",\"stage\":\"default\",\"src\":\"192.0.2.1\","
-		   "\"dst\":\"198.51.100.7\",\"proto\":\"icmp\",\"icmp_type\":8,\"icmp_code\":0,\"vlan\":[],"
-		   "\"fragment\":\"none\",\"length\":42}");
+		   "\"dst\":\"198.51.100.7\",\"proto\":\"icmp\",\"icmp_type\":8,\"icmp_code\":0,"
+		   "\"ttl\":64,\"dscp\":0,\"vlan\":[],\"fragment\":\"none\",\"length\":42}");
+}
+
+static void text_has_what_is_not_as_usual(void **state)
+{
+	struct record record = {
+		.has = HAS_ADDRESSES | HAS_PORTS | HAS_FLAGS,
+		.version = 4,
+		.protocol = IPPROTO_TCP,
+		.tcp_flags = 0x12,
+		.hop_limit = 3,
+		.dscp = 46,
+	};
+	CLEANUP_FREE char *odd = record_text(&record);
+
+	assert_string_equal(odd, "tcp 0.0.0.0:0 > 0.0.0.0:0 syn,ack ttl 3 dscp 46");
+	record.hop_limit = 64;
+	record.dscp = 0;
+	CLEANUP_FREE char *usual = record_text(&record);
+
+	assert_string_equal(usual, "tcp 0.0.0.0:0 > 0.0.0.0:0 syn,ack");
+	record = (struct record){ .has = HAS_ADDRESSES | HAS_ICMP, .version = 6, .protocol = 58, .icmp_type = 135 };
+	record.hop_limit = 64;
+	CLEANUP_FREE char *neighbour = record_text(&record);
+
+	assert_non_null(strstr(neighbour, " ttl 64"));
 }
 
 static void text_of_what_could_not_be_read_says_so(void **state)
@@ -150,6 +179,7 @@ int main(void)
 		cmocka_unit_test(reasons_are_found_by_number),
 		cmocka_unit_test(json_has_what_the_packet_has),
 		cmocka_unit_test(json_leaves_out_what_the_packet_lacks),
+		cmocka_unit_test(text_has_what_is_not_as_usual),
 		cmocka_unit_test(text_of_what_could_not_be_read_says_so),
 	};
 
