@@ -41,7 +41,6 @@ static void lines_free(struct lines *lines)
 struct part {
 	char **line;
 	size_t count;
-	size_t *outer; /* of each line, the one that it stands in; NULL: not worked out */
 };
 
 static bool begins_definition(const char *line)
@@ -107,90 +106,73 @@ static void print_shown(struct shown *shown, char sign, const char *line)
 		shown->line[depth] = NULL;
 }
 
-/* Works out once in which line each stands: a policy may have a hundred thousand. */
-static size_t *outer_lines(const struct part *part)
+/* A definition that is walked through: the lines that line `at` stands in, by their depth. */
+struct walk {
+	const struct part *part;
+	size_t at;
+	const char *above[DEPTH_MAX];
+};
+
+static void walk_to(struct walk *walk, size_t at)
 {
-	size_t *outer = xcalloc(part->count, sizeof(*outer));
-	size_t last[DEPTH_MAX] = { 0 };
+	for (; walk->at < at; walk->at++) {
+		const char *line = walk->part->line[walk->at];
 
-	for (size_t i = 0; i < part->count; i++) {
-		size_t depth = depth_of(part->line[i]);
-
-		outer[i] = depth ? last[depth - 1] : i;
-		last[depth] = i;
+		walk->above[depth_of(line)] = line;
 	}
-	return outer;
 }
 
-/* The line that line `at` stands in; `at` itself when it stands in none. */
-static size_t outer_line(const struct part *part, size_t at)
+static void add_within(json_t *within, const char *line)
 {
-	return part->outer[at];
-}
-
-/* The lines that line `at` stands in, outermost first. */
-static void print_context(struct shown *shown, const struct part *part, size_t at)
-{
-	size_t up = outer_line(part, at);
-	size_t depth = depth_of(part->line[at]);
-
-	if (up == at)
-		return;
-	print_context(shown, part, up);
-	if (!shown->line[depth - 1] || strcmp(shown->line[depth - 1], part->line[up]) != 0)
-		print_shown(shown, ' ', part->line[up]);
-}
-
-static void add_within(json_t *within, const struct part *part, size_t at)
-{
-	size_t up = outer_line(part, at);
-	const char *text = part->line[up];
+	const char *text = line + strspn(line, " ");
 	size_t length = strlen(text);
 
-	if (up == at)
-		return;
-	add_within(within, part, up);
-	text += strspn(text, " ");
-	length = strlen(text);
 	json_array_append_new(within, json_stringn(text, length > 2 ? length - 2 : length)); /* without " {" */
 }
 
-static void print_json(char sign, const struct part *part, size_t at)
+static void print_json(char sign, struct walk *walk, size_t at)
 {
-	const char *line = part->line[at] + strspn(part->line[at], " ");
+	const char *line = walk->part->line[at] + strspn(walk->part->line[at], " ");
 	const char *change = sign == '-' ? "gone" : sign == '+' ? "new" : "moved";
 	json_t *within, *json;
 
 	if (*line == '}')
 		return;
+	walk_to(walk, at);
 	within = json_array();
-	add_within(within, part, at);
+	for (size_t depth = 0; depth < depth_of(walk->part->line[at]); depth++)
+		add_within(within, walk->above[depth]);
 	json = json_pack("{s:s, s:s, s:o}", "change", change, "line", line, "within", within);
 	cli_print_line(json);
 	json_decref(json);
 }
 
-static void print_changed(struct shown *shown, char sign, const struct part *part, size_t at)
+static void print_changed(struct shown *shown, char sign, struct walk *walk, size_t at)
 {
+	const char *line = walk->part->line[at];
+
 	if (shown->style->json) {
-		print_json(sign, part, at);
+		print_json(sign, walk, at);
 		return;
 	}
-	print_context(shown, part, at);
-	print_shown(shown, sign, part->line[at]);
+	walk_to(walk, at);
+	for (size_t depth = 0; depth < depth_of(line); depth++) {
+		if (!shown->line[depth] || strcmp(shown->line[depth], walk->above[depth]) != 0)
+			print_shown(shown, ' ', walk->above[depth]);
+	}
+	print_shown(shown, sign, line);
 }
 
 static void print_part(const struct style *style, char sign, const struct part *part)
 {
-	struct part walked = { part->line, part->count, outer_lines(part) };
+	struct walk walk = { .part = part };
 
 	for (size_t i = 0; i < part->count; i++) {
 		if (style->json)
-			print_json(sign, &walked, i);
+			print_json(sign, &walk, i);
 		else
 			printf("  %c %s\n", sign, part->line[i]);
 	}
-	free(walked.outer);
 }
 
 #define TABLE_MAX (1UL << 24) /* elements; a larger difference is printed without looking for what it has in common */
@@ -325,8 +307,7 @@ static void find_moves(struct edits *edits)
 
 static void print_difference(const struct style *style, const struct part *old, const struct part *new)
 {
-	struct part was = { old->line, old->count, outer_lines(old) };
-	struct part is = { new->line, new->count, outer_lines(new) };
+	struct walk was = { .part = old }, is = { .part = new };
 	struct shown shown = { .style = style };
 	struct edits edits = { 0 };
 
@@ -340,8 +321,6 @@ static void print_difference(const struct style *style, const struct part *old, 
 			print_changed(&shown, edit->sign, edit->sign == '-' ? &was : &is, edit->at);
 	}
 	free(edits.items);
-	free(was.outer);
-	free(is.outer);
 }
 
 static void print_all(const struct style *style, const char *before, const char *after)

@@ -37,7 +37,7 @@ HELP = """usage: sluice [-n NETNS] VERB …
   replay    POLICY PCAP [-j] [--interface NAME]
               judge every packet of a capture
   diff      OLD NEW [PCAP] [-j] [--interface NAME]
-              what another policy would change, for a capture too
+              what another policy would change
   import    iptables|nft [FILE…|-] [--interface NAME] [--stateless]
               from another firewall
   bench     POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]
