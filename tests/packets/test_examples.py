@@ -119,7 +119,7 @@ def test_example_judges_as_its_comments_say(policy, interface, packet, reason, r
     assert said.get("rule") == (rule and f"{path(policy)}:{line_of(rule, interface, policy)}")
     passes = reason == "failsafe" or (reason == "default" and policy not in ("lockdown", "firewall"))
     passes = passes or (reason == "filter-rule" and rule.startswith("accept"))
-    assert said["verdict"] == ("pass" if passes else "drop")
+    assert said["verdict"] == ("pass" if passes else "tx" if reason == "filter-reject" else "drop")
 
 
 def test_every_interface_of_every_example_is_judged():
