@@ -16,6 +16,19 @@ RATE, SECONDS = 2000, 2.5  # of the storm in which the counters move
 SWAPPING = 1.5  # seconds of applying and rolling back under traffic
 
 
+# The filter of the chapter on it; the rest of its policy is the demo's.
+FIREWALL = """
+    filter {
+        accept tcp dport { 80, 443 }
+        accept udp dport 53
+        accept icmp type echo-request limit 20/s burst 5 per source
+        accept icmpv6 type echo-request limit 20/s burst 5 per source
+        reject tcp
+        drop
+    }
+"""
+
+
 class Story:
     def __init__(self, screen, world):
         self.screen, self.world = screen, world
@@ -30,6 +43,7 @@ class Story:
         self.explain()
         self.counters()
         self.live_change()
+        self.firewall()
         self.mistake()
         self.down()
 
@@ -332,6 +346,46 @@ class Story:
             swaps += 2
         screen.line()
         screen.check(good, f"{swaps} changes of the policy in {time.monotonic() - started:.1f} s")
+
+    def firewall(self):
+        screen, world, client = self.screen, self.world, self.world.client
+        screen.chapter("A firewall, tried before it counts")
+        screen.say("Blocking is by address. The `filter` stage has ordered rules over ports, flags, ICMP types and more; "
+                   "the first one that matches has the word, and a hundred thousand of them cost hardly more than ten:")
+        rules = FIREWALL.strip("\n")
+        with open(os.path.join(world.folder.name, POLICY)) as policy:
+            text = policy.read()
+        with open(os.path.join(world.folder.name, "firewall.policy"), "w") as policy:
+            policy.write(text.replace("    default pass", rules + "\n\n    default pass", 1))
+        screen.output(rules)
+        screen.say("Would it cut something that is needed? `shadow` puts it beside what runs. It is asked about every "
+                   "packet and enforces nothing:")
+        begun = self.sluice("shadow", "firewall.policy")
+        screen.check(begun.returncode == 0, "the firewall watches")
+        screen.check(self.fetches(client, f"http://{NAME}/"), "the client gets the page")
+        knock = self.show(client, "curl", "-sS", "--connect-timeout", "2", "http://192.0.2.80:8080/")
+        screen.check(knock.returncode != 0 and "refused" in knock.stderr, "at port 8080 the server itself refuses")
+        self.sluice("shadow")
+        (seen,) = [self.json("shadow", "-j")]
+        told = [(pair["active"]["verdict"], pair["candidate"]["rule_text"]) for pair in seen["pairs"]]
+        screen.check(told == [("pass", "reject tcp")], "one difference: what the last rule for TCP would refuse",
+                     str(told))
+        screen.say("Nobody needs that port. So let it count, in the same atomic step as any change:")
+        promoted = self.sluice("shadow", "--promote")
+        screen.check(promoted.returncode == 0, "promoted")
+        screen.check(self.fetches(client, f"http://{NAME}/"), "the page comes as before")
+        before = self.stats()
+        knock = self.show(client, "curl", "-sS", "--connect-timeout", "2", "http://192.0.2.80:8080/")
+        screen.check(knock.returncode != 0 and "refused" in knock.stderr, "port 8080 is refused at once")
+        screen.check(rise(before, self.stats(), "reasons", "filter-reject") == 1,
+                     "and now it was Sluice, with a reset from the driver: the box's kernel never saw the packet")
+        ping = self.show(client, "ping", "-c", "30", "-i", "0.01", "-q", WEB4)
+        answered = int(re.search(r"(\d+) received", ping.stdout).group(1))
+        screen.check(5 <= answered < 30, f"of 30 pings in a burst {answered} are answered: 5 at once, then 20 a second",
+                     str(answered))
+        self.sluice("stats", "outside")
+        back = self.sluice("rollback")
+        screen.check(back.returncode == 0, "and back, as ever")
 
     def mistake(self):
         screen, path = self.screen, os.path.join(self.world.folder.name, POLICY)
