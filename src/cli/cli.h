@@ -21,6 +21,7 @@ int cli_bench(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_confirm(int argc, char **argv);
 int cli_down(int argc, char **argv);
+int cli_events(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_hello(int argc, char **argv);
 int cli_replay(int argc, char **argv);
