@@ -99,7 +99,14 @@ struct classifier_layout {
 	})
 /* The entry of each group. What the verifier has not deleted is never read before it is written. */
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS]
+/* In BPF a function that is checked by itself: inlined twenty times, it is more than the verifier takes. */
+#define CLASSIFIER_EXTRA4(image, layout, key, number) classify_extra4(key, number)
+#define CLASSIFIER_EXTRA6(image, layout, key, number) classify_extra6(key, number)
+__u64 classify_extra4(const struct filter_key *key, __u32 number);
+__u64 classify_extra6(const struct filter_key *key, __u32 number);
 #else
+#define CLASSIFIER_EXTRA4 classifier_extra
+#define CLASSIFIER_EXTRA6 classifier_extra
 #define CLASSIFIER_CONSTANT(layout, member) ((layout)->member)
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS] = { 0 }
 #endif
@@ -160,10 +167,9 @@ static __always_inline __u64 classifier_lanes(const __u8 *image, const struct cl
 	       FILTER_LANES_GUARDS;
 }
 
-/* 0 when the extra of that number holds the key. The key is volatile so that its words are read here, not kept in
- * registers, of which there are too few, by all packets that never come here. */
+/* 0 when the extra of that number holds the key. */
 static __always_inline __u64 classifier_extra(const __u8 *image, const struct classifier_layout *layout,
-					      const volatile struct filter_key *key, __u64 number)
+					      const struct filter_key *key, __u64 number)
 {
 	__u64 byte = CLASSIFIER_CONSTANT(layout, extras);
 	const struct filter_extra *extra;
