@@ -94,12 +94,10 @@ static __always_inline __u64 classifier6_forest(const __u8 *image, const struct 
 			continue;
 		entries[i] = classifier_entry(image, table, classifier6_place(&layout->groups[i], key));
 	}
-#pragma GCC unroll 20
 	for (int i = 0; i < CLASSIFIER_GROUPS; i++) {
 		__u64 leaf;
 
-		if (!CLASSIFIER_CONSTANT(layout, groups[i].table) ||
-		    CLASSIFIER_CONSTANT(layout, groups[i].first) >= best)
+		if (i >= CLASSIFIER_CONSTANT(layout, group_count) || classifier_first(image, i) >= best)
 			break;
 		leaf = entries[i] ? classifier_leaf(image, layout, key, entries[i]) : 0;
 		if (leaf)
