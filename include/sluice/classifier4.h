@@ -68,7 +68,7 @@ static __always_inline __u64 classifier4_forest(const __u8 *image, const struct 
 			continue;
 		entries[i] = classifier_entry(image, table, classifier4_place(&layout->groups[i], key));
 	}
-	for (int i = 0; i < CLASSIFIER_GROUPS; i++) {
+	for (__u32 i = 0; i < CLASSIFIER_GROUPS; i++) {
 		__u64 leaf;
 
 		if (i >= CLASSIFIER_CONSTANT(layout, group_count) || classifier_first(image, i) >= best)
