@@ -7,6 +7,7 @@
  * An image, read where it lies:
  *
  *   windows  which bits of the key a cut looks at, by number
+ *   firsts   the lowest rule of each group
  *   masks    of addresses: IPv4 those in use, by number; IPv6 all, by length
  *   lanes    what boxes want of filter_key.lanes, each combination once: low, high
  *   extras   struct filter_extra, each combination once; number 0 is not used
@@ -48,7 +49,8 @@
 #define CLASSIFIER_WINDOW_MASK 32 /* 10 bits */
 #define CLASSIFIER_WINDOW_BITS 10 /* at most, of a cut */
 
-#define CLASSIFIER_MASKS (CLASSIFIER_WINDOWS * 8) /* where they begin */
+#define CLASSIFIER_FIRSTS (CLASSIFIER_WINDOWS * 8)		     /* where they begin */
+#define CLASSIFIER_MASKS (CLASSIFIER_FIRSTS + CLASSIFIER_GROUPS * 4) /* and these */
 
 /* Of the word of a box that is not address. */
 #define CLASSIFIER_LAST 1ULL
@@ -66,9 +68,9 @@ _Static_assert(sizeof(struct filter_extra) <= 1 << CLASSIFIER_EXTRA_SHIFT, "extr
 struct classifier_group {
 	__u64 addresses[4]; /* masks of filter_key.addresses */
 	__u64 lanes;	    /* mask of filter_key.lanes */
-	__u64 shift;	    /* from a hash to the number of its entry and three bits for the Bloom filter */
+	__u64 shift;	    /* from a hash to the place in the table; CLASSIFIER_NO_HASH: it has one entry */
 	__u64 table;	    /* byte of the image; 0: there is no such group */
-	__u64 first;	    /* lowest rule of the group; groups are in this order */
+	__u64 first;	    /* lowest rule of the group; groups are in this order. The data path has it in the image */
 };
 
 /* What is constant while an image is in use. In BPF these are immediates of the program (CLASSIFIER_CONSTANT). */
@@ -82,6 +84,7 @@ struct classifier_layout {
 	__u64 linear;	   /* byte where they begin */
 	__u64 linear_leaves;
 	__u64 linear_first; /* lowest rule of them */
+	__u64 group_count;
 	struct classifier_group groups[CLASSIFIER_GROUPS];
 };
 
@@ -99,13 +102,22 @@ struct classifier_layout {
 	})
 /* The entry of each group. What the verifier has not deleted is never read before it is written. */
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS]
+/* In BPF a function that is checked by itself: inlined twenty times, it is more than the verifier takes. */
+#define CLASSIFIER_EXTRA4(image, layout, key, number) classify_extra4(key, number)
+#define CLASSIFIER_EXTRA6(image, layout, key, number) classify_extra6(key, number)
+__u64 classify_extra4(const struct filter_key *key, __u32 number);
+__u64 classify_extra6(const struct filter_key *key, __u32 number);
 #else
+#define CLASSIFIER_EXTRA4 classifier_extra
+#define CLASSIFIER_EXTRA6 classifier_extra
 #define CLASSIFIER_CONSTANT(layout, member) ((layout)->member)
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS] = { 0 }
 #endif
 
 #define CLASSIFIER_PLACEHOLDER4 0x5c1a551f40000000ULL
 #define CLASSIFIER_PLACEHOLDER6 0x5c1a551f60000000ULL
+
+#define CLASSIFIER_NO_HASH 64
 
 #define CLASSIFIER_MULTIPLIER 0x9e3779b97f4a7c15ULL
 #define CLASSIFIER_LANES_MULTIPLIER 0xc2b2ae3d27d4eb4fULL
@@ -115,10 +127,16 @@ static __always_inline __u64 classifier_word(const __u8 *image, __u64 byte)
 	return *(const __u64 *)(image + byte);
 }
 
-/* The entry of a group, or 0 when its Bloom filter says that the leaf cannot match. */
-static __always_inline __u32 classifier_entry(const __u8 *image, __u64 table, __u64 place)
+static __always_inline __u32 classifier_first(const __u8 *image, __u64 group)
 {
-	__u32 entry = *(const __u32 *)(image + table + (place >> 1 & ~3ULL));
+	return ((const __u32 *)(image + CLASSIFIER_FIRSTS))[group];
+}
+
+/* The entry of a group, or 0 when its Bloom filter says that the leaf cannot match. `place` is the number of the entry
+ * and three bits for the filter; of 32 bits, because larger masks are no immediates. */
+static __always_inline __u32 classifier_entry(const __u8 *image, __u64 table, __u32 place)
+{
+	__u32 entry = *(const __u32 *)(image + table + (place >> 1 & ~3U));
 	__s32 wanted = (__s32)(entry << (7 - (place & 7)) | entry << 31);
 
 	return wanted < 0 ? entry : 0;
@@ -130,10 +148,14 @@ static __always_inline __u64 classifier_leaf(const __u8 *image, const struct cla
 {
 	__u64 mask = CLASSIFIER_CONSTANT(layout, entry_mask);
 
-	for (int cut = 0; cut < CLASSIFIER_CUTS_MAX && entry & CLASSIFIER_CUT; cut++) {
-		__u64 window = classifier_word(image, (__u64)(entry >> CLASSIFIER_TOP_SHIFT) * 8);
-		__u64 bits = ((const __u64 *)key)[window & CLASSIFIER_WINDOW_WORD];
+#pragma GCC unroll 6
+	for (int cut = 0; cut < CLASSIFIER_CUTS_MAX; cut++) {
+		__u64 window, bits;
 
+		if (!(entry & CLASSIFIER_CUT))
+			break;
+		window = classifier_word(image, (__u64)(entry >> CLASSIFIER_TOP_SHIFT) * 8);
+		bits = ((const __u64 *)key)[window & CLASSIFIER_WINDOW_WORD];
 		bits >>= window >> CLASSIFIER_WINDOW_SHIFT & 63;
 		bits &= window >> CLASSIFIER_WINDOW_MASK & ((1 << CLASSIFIER_WINDOW_BITS) - 1);
 		entry = *(const __u32 *)(image + ((entry & mask) << CLASSIFIER_BYTES_SHIFT) + bits * 4);

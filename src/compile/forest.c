@@ -19,6 +19,7 @@
 #define WORTH_A_GROUP 0.03 /* of the boxes that are left */
 #define SMALL_GROUP 400	   /* boxes; of fewer, a group has to take half of them */
 #define SMALL_SHARE 0.002  /* of all boxes */
+#define LAST_RESORT 8	   /* boxes that are worth a group when the linear rest is what they else come to */
 #define FILL 1.33	   /* entries of a hash table for each hash */
 #define BLOOM_ALL 0xffU
 #define BLOOM_BITS 3
@@ -83,7 +84,7 @@ static struct classifier_group *add_group(struct builder *builder, const struct 
 
 	*group = (struct classifier_group){
 		.lanes = mask->lanes,
-		.shift = bits ? 64 - BLOOM_BITS - bits : 63,
+		.shift = bits ? 64 - BLOOM_BITS - bits : CLASSIFIER_NO_HASH,
 		.table = table,
 		.first = builder->boxes->items[builder->taken[0]].rule,
 	};
@@ -221,6 +222,8 @@ static void build_rest(struct builder *builder, size_t count)
 
 static bool is_worth_it(const struct builder *builder, double weight, size_t remaining)
 {
+	if (builder->groups_max > GROUPS_FEW)
+		return weight >= LAST_RESORT;
 	if (remaining < SMALL_GROUP && weight < remaining * 0.5 && weight < builder->boxes->count * SMALL_SHARE)
 		return false;
 	return weight >= remaining * WORTH_A_GROUP;
@@ -271,8 +274,15 @@ static void build_groups(struct builder *builder)
 	forest->linear_count = list_remaining(builder);
 	memcpy(forest->linear, builder->numbers, forest->linear_count * sizeof(*forest->linear));
 	qsort(forest->layout.groups, forest->group_count, sizeof(*forest->layout.groups), compare_groups);
-	if (!forest->heap.full)
-		memcpy(forest->heap.bytes, forest->trees.windows, sizeof(forest->trees.windows));
+	forest->layout.group_count = forest->group_count;
+	if (forest->heap.full)
+		return;
+	memcpy(forest->heap.bytes, forest->trees.windows, sizeof(forest->trees.windows));
+	for (unsigned i = 0; i < forest->group_count; i++) {
+		uint32_t first = forest->layout.groups[i].first;
+
+		memcpy(forest->heap.bytes + CLASSIFIER_FIRSTS + i * sizeof(first), &first, sizeof(first));
+	}
 }
 
 static void make(const struct boxes *boxes, unsigned groups_max, struct forest *out)
@@ -303,7 +313,8 @@ static void make(const struct boxes *boxes, unsigned groups_max, struct forest *
 	free(builder.places);
 }
 
-/* More groups where few leave something for the linear rest, when they leave less. */
+/* More groups where few leave something for the linear rest, when they leave nothing: what leaves something after
+ * twenty is boxes that differ only in their extras, and more groups of such are but a slower linear rest. */
 void forest_make(const struct boxes *boxes, struct forest *out)
 {
 	struct forest more;
@@ -312,11 +323,11 @@ void forest_make(const struct boxes *boxes, struct forest *out)
 	if (!out->linear_count)
 		return;
 	make(boxes, CLASSIFIER_GROUPS, &more);
-	if (more.linear_count < out->linear_count) {
+	if (more.linear_count) {
+		forest_free(&more);
+	} else {
 		forest_free(out);
 		*out = more;
-	} else {
-		forest_free(&more);
 	}
 }
 
