@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "compile/compile.h"
+#include "compile/unreached.h"
 #include "datapath/inspect.h"
 #include "datapath/set.h"
 
@@ -31,6 +32,44 @@ static void print_tables(const struct compiled *compiled)
 			printf("  table %s: %zu %s\n", table_name(t), compiled->tables[t].count,
 			       cli_prefixes(compiled->tables[t].count));
 	}
+}
+
+/* Of more there is a number. */
+#define WARNINGS_MAX 20
+
+static void warn_unreached(const struct compiled *compiled)
+{
+	const struct rule *rules = compiled->rules + compiled->filter_first;
+	struct unreached_rules unreached;
+
+	unreached_find(compiled, UNREACHED_STEPS, &unreached);
+	for (size_t i = 0; i < unreached.count && i < WARNINGS_MAX; i++) {
+		const struct location *where = &rules[unreached.items[i].first].where;
+		char *text = unreached_text(compiled, &unreached.items[i]);
+
+		fprintf(stderr, "%s:%d:%d: warning: %s\n", where->file, where->line, where->column, text);
+		free(text);
+	}
+	if (unreached.count > WARNINGS_MAX)
+		fprintf(stderr, "sluice: warning: %zu more like these on interface %s\n",
+			unreached.count - WARNINGS_MAX, compiled->interface->name);
+	if (unreached.looked_at < compiled->filter_count)
+		fprintf(stderr,
+			"sluice: warning: of the %zu rules of interface %s, the first %u were compared with those "
+			"before "
+			"them; the others were too many\n",
+			compiled->filter_count, compiled->interface->name, unreached.looked_at);
+	unreached_free(&unreached);
+}
+
+static void print_filter(const struct compiled *compiled)
+{
+	if (!compiled->filter_count)
+		return;
+	printf("  filter: %zu rule%s, %zu boxes in IPv4, %zu in IPv6\n", compiled->filter_count,
+	       compiled->filter_count == 1 ? "" : "s", compiled->matches4.count, compiled->matches6.count);
+	fflush(stdout);
+	warn_unreached(compiled);
 }
 
 /* Loads the program when the caller may, because only the verifier knows what is left of it; else says what is known.
@@ -63,6 +102,7 @@ static int check_interface(const struct interface *interface, uint32_t instructi
 		       mode_name(interface->mode), fragments_name(interface->fragments),
 		       verdict_name(interface->malformed), verdict_name(interface->default_verdict),
 		       compiled.rule_count, compiled.rule_count == 1 ? "" : "s");
+		print_filter(&compiled);
 		print_tables(&compiled);
 		err = print_cost(&compiled, instructions, error);
 	}

@@ -65,10 +65,14 @@ int build_filter_reject(struct parse *parse, struct location where, char *text)
 	struct filter_rule *rule = newest(parse);
 	int word, err;
 
-	if (rule->verb != FILTER_REJECT || rule->reject != FILTER_REJECT_AUTO) {
-		err = error_at(parse->error, where,
-			       rule->verb == FILTER_REJECT ? "this rule has `with` twice" : "`with` belongs to reject");
+	if (rule->verb != FILTER_REJECT) {
+		err = error_at(parse->error, where, "`with` belongs to reject");
 		error_hint(parse->error, "write: reject with %.80s", owned);
+		return err;
+	}
+	if (rule->reject != FILTER_REJECT_AUTO) {
+		err = error_at(parse->error, where, "this rule has `with` twice");
+		error_hint(parse->error, "a packet gets one answer");
 		return err;
 	}
 	word = filter_word_parse(owned, where, filter_reject_words, filter_reject_word_count, "an answer",

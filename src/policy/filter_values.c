@@ -225,9 +225,10 @@ int filter_type_parse(int version, const char *text, struct location where, stru
 		*range = (struct filter_range){ (uint32_t)number, (uint32_t)number };
 		return 0;
 	}
-	err = bad_value(FILTER_FIELD_TYPE, text, icmp_type_nearest(version, text), where, error);
-	if (icmp_type_number(10 - version, text) >= 0)
-		error_hint(error, "%s has it", version == 4 ? "icmpv6" : "icmp");
+	if (icmp_type_number(10 - version, text) < 0)
+		return bad_value(FILTER_FIELD_TYPE, text, icmp_type_nearest(version, text), where, error);
+	err = error_at(error, where, "`%s` is not a type of %s", text, version == 4 ? "icmp" : "icmpv6");
+	error_hint(error, "%s has it", version == 4 ? "icmpv6" : "icmp");
 	return err;
 }
 

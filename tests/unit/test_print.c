@@ -83,6 +83,8 @@ static void assert_same_interface(const struct interface *a, const struct interf
 	assert_int_equal(a->malformed, b->malformed);
 	assert_int_equal(a->default_verdict, b->default_verdict);
 	assert_int_equal(!a->block.where.line, !b->block.where.line);
+	assert_int_equal(!a->filter.where.line, !b->filter.where.line);
+	assert_int_equal(a->filter.rule_count, b->filter.rule_count);
 	assert_int_equal(a->block.rule_count, b->block.rule_count);
 	for (size_t i = 0; i < a->block.rule_count; i++)
 		assert_same_rule(&a->block.rules[i], &b->block.rules[i]);
@@ -225,6 +227,9 @@ static void printed_policies_read_back_the_same(void **state)
 		"set file { } set set { ::1 } interface eth0 { block { from @file, @set } }",
 		"set a file \"list.txt\" set b file \"./list.txt\" interface eth0 { block { to @b, @a; from @a } }",
 		"set a { ::/0, 0.0.0.0/0 } interface eth0 { block { to @a } default drop mode generic }",
+		"interface eth0 { filter { } fragments track }",
+		"set a { } interface eth0 { filter { accept tcp from @a dport 22 log; drop default drop } block { } }",
+		"interface eth0 { filter { default pass; } } interface \"log\" { } interface \"tcp\" { }",
 		"set a { ::ffff:0:0/96, 64:ff9b::/96, ::1.2.3.4, fe80::/10 } interface eth0 { }",
 	};
 
