@@ -9,10 +9,13 @@
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
+#include "compile/near.h"
 #include "packet/capture.h"
 #include "packet/read.h"
 #include "packet/reason.h"
 #include "packet/write.h"
+
+#define NEAR_MAX 3 /* rules that nearly matched: the first ones */
 
 struct frame {
 	uint8_t *bytes;
@@ -121,6 +124,22 @@ static void print_stages(const struct config *config, const struct record *recor
 	}
 }
 
+/* Of a policy file: which rules of the filter the packet missed by one thing. */
+static void print_near_misses(const struct compiled *compiled, const struct record *record)
+{
+	struct near_miss misses[NEAR_MAX];
+	bool reached = compiled->filter_count && (!strcmp(reason_stage(record->reason), "filter") ||
+						  !strcmp(reason_stage(record->reason), "default"));
+	size_t count = reached ? near_misses(compiled, record, misses, NEAR_MAX) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct rule *rule = &compiled->rules[misses[i].rule];
+
+		printf("  near      %s   %s:%d   but for `%s`\n", rule->text, rule->where.file, rule->where.line,
+		       misses[i].field);
+	}
+}
+
 static void print_explanation(const struct subject *subject, const struct record *record, const json_t *json,
 			      const struct frame *frame)
 {
@@ -134,6 +153,8 @@ static void print_explanation(const struct subject *subject, const struct record
 	if (frame->size < frame->wire_length)
 		printf("  the capture holds %zu of them\n", frame->size);
 	print_stages(judge_config(&subject->judge), record, has_rule ? &rule : NULL);
+	if (!subject->described)
+		print_near_misses(&subject->compiled, record);
 	printf("  verdict   %s\n", verdict_name(record->verdict));
 	printf("  reason    %s: %s\n", reason_name(record->reason), reason_explanation(record->reason));
 	if (output)

@@ -251,8 +251,10 @@ int generation_apply(const struct policy *policy, const struct application *how,
 	struct pins pins;
 	int err = transaction_begin_alone(&pins, &running, settled, error);
 
-	for (size_t i = 0; i < policy->interface_count; i++)
+	for (size_t i = 0; i < policy->interface_count; i++) {
 		making[i].examination = how->examination;
+		making[i].state = STATE_NONE;
+	}
 	if (!err) {
 		err = apply(&pins, &running, policy, making, how, &result, error);
 		if (err)

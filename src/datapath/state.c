@@ -32,29 +32,34 @@ static const char *state_path(const struct pins *pins, char *path, const char *i
 	return pins_path(pins, path, "state/%s/%s", pin_of_interface(interface, pin), name);
 }
 
+#define RULES_NAME_MAX 32
+
 /* rules, rules2, rules3, … */
-static const char *rules_name(size_t number, char name[16])
+static const char *rules_name(size_t number, char name[RULES_NAME_MAX])
 {
 	if (number)
-		snprintf(name, 16, "rules%zu", number + 1);
+		snprintf(name, RULES_NAME_MAX, "rules%zu", number + 1);
 	else
-		snprintf(name, 16, "rules");
+		snprintf(name, RULES_NAME_MAX, "rules");
 	return name;
 }
 
-/* Returns a descriptor, -1 when nothing is pinned there, or another negative errno with `error` set. */
-static int open_map(const char *path, struct bpf_map_info *info, struct error *error)
+/* Returns 0 and a descriptor, -1 when nothing is pinned there, or a negative errno with `error` set. */
+static int open_map(const char *path, int *fd, struct bpf_map_info *info, struct error *error)
 {
-	int fd = pin_open(path, PIN_MAP, error);
+	int opened = pin_open(path, PIN_MAP, error);
 	int err;
 
-	if (fd == -ENOENT)
-		return -1;
+	*fd = -1;
+	if (opened == -ENOENT)
+		return 0;
 	memset(info, 0, sizeof(*info));
-	err = fd < 0 ? fd : pin_info(path, fd, info, sizeof(*info), error);
-	if (err && fd >= 0)
-		close(fd);
-	return err ? err : fd;
+	err = opened < 0 ? opened : pin_info(path, opened, info, sizeof(*info), error);
+	if (!err)
+		*fd = opened;
+	else
+		cleanup_close(&opened);
+	return err;
 }
 
 static int of_another_version(const char *path, const char *what, struct error *error)
@@ -71,9 +76,10 @@ static int open_one(const struct pins *pins, const char *interface, const struct
 	struct bpf_map_info info;
 	char path[PATH_MAX];
 
-	*fd = open_map(state_path(pins, path, interface, layout->name), &info, error);
-	if (*fd < -1)
-		return *fd;
+	int err = open_map(state_path(pins, path, interface, layout->name), fd, &info, error);
+
+	if (err)
+		return err;
 	if (*fd < 0 || (info.type == layout->type && info.key_size == layout->key && info.value_size == layout->value &&
 			info.max_entries == layout->entries))
 		return 0;
@@ -82,16 +88,15 @@ static int open_one(const struct pins *pins, const char *interface, const struct
 
 static int open_rules(const struct pins *pins, const char *interface, struct state *state, struct error *error)
 {
-	char path[PATH_MAX], name[16];
+	char path[PATH_MAX], name[RULES_NAME_MAX];
 	struct bpf_map_info info;
 
 	for (size_t i = 0; i < STATE_RULES_MAX; i++) {
-		int fd = open_map(state_path(pins, path, interface, rules_name(i, name)), &info, error);
+		int fd;
+		int err = open_map(state_path(pins, path, interface, rules_name(i, name)), &fd, &info, error);
 
-		if (fd == -1)
-			break;
-		if (fd < 0)
-			return fd;
+		if (err || fd < 0)
+			return err;
 		state->rules[i] = fd;
 		state->slots[i] = info.max_entries;
 		state->rules_count = i + 1;
@@ -107,9 +112,7 @@ int state_open(const struct pins *pins, const char *interface, struct state *sta
 {
 	int err = 0;
 
-	*state = (struct state){ 0 };
-	for (int i = 0; i < STATE_MAPS; i++)
-		state->maps[i] = -1;
+	*state = STATE_NONE;
 	for (int i = 0; i < STATE_MAPS && !err; i++)
 		err = open_one(pins, interface, &layouts[i], &state->maps[i], error);
 	if (!err)
@@ -121,13 +124,11 @@ int state_open(const struct pins *pins, const char *interface, struct state *sta
 
 void state_close(struct state *state)
 {
-	for (int i = 0; i < STATE_MAPS; i++) {
+	for (int i = 0; i < STATE_MAPS; i++)
 		cleanup_close(&state->maps[i]);
-		state->maps[i] = -1;
-	}
 	for (size_t i = 0; i < state->rules_count; i++)
 		cleanup_close(&state->rules[i]);
-	state->rules_count = 0;
+	*state = STATE_NONE;
 }
 
 int state_rules(const struct state *state, uint32_t needed)
@@ -161,7 +162,7 @@ int state_pin(const struct pins *pins, const char *interface, const struct state
 	      struct error *error)
 {
 	const struct sluice_bpf *skeleton = program->skeleton;
-	char folder[IF_NAMESIZE], path[PATH_MAX], name[16];
+	char folder[IF_NAMESIZE], path[PATH_MAX], name[RULES_NAME_MAX];
 	int err;
 
 	pins_path(pins, path, "state/%s", pin_of_interface(interface, folder));
@@ -276,29 +277,43 @@ static bool has_counted(int fd, uint32_t slots)
 	return false;
 }
 
-size_t state_tidy(const struct pins *pins, const char *interface, bool remove)
+static size_t tidy_one(const struct pins *pins, const char *interface, const struct layout *layout, bool remove)
 {
-	char path[PATH_MAX], name[16];
-	struct error ignored;
-	struct state state;
-	size_t count = 0, last;
+	char path[PATH_MAX];
+	struct error ignored; /* told by who needs it */
+	CLEANUP_FD int fd = -1;
 
-	if (state_open(pins, interface, &state, &ignored))
-		return 0;	      /* told by who needs it */
-	last = state.rules_count - 1; /* no other: there is no gap between them */
-	for (int i = STATE_COUNTERS + 1; i < STATE_MAPS; i++) {
-		if (state.maps[i] < 0 || is_used(pins, interface, state.maps[i]))
-			continue;
-		count++;
-		if (remove)
-			pins_remove(state_path(pins, path, interface, layouts[i].name));
-	}
-	if (state.rules_count > 1 && !is_used(pins, interface, state.rules[last]) &&
-	    !has_counted(state.rules[last], state.slots[last])) {
-		count++;
-		if (remove)
+	if (open_one(pins, interface, layout, &fd, &ignored) || fd < 0 || is_used(pins, interface, fd))
+		return 0;
+	if (remove)
+		pins_remove(state_path(pins, path, interface, layout->name));
+	return 1;
+}
+
+/* The last one only: there is no gap between them. */
+static size_t tidy_rules(const struct pins *pins, const char *interface, bool remove)
+{
+	struct state state = STATE_NONE;
+	char path[PATH_MAX], name[RULES_NAME_MAX];
+	struct error ignored;
+	size_t last, count = 0;
+
+	if (!open_rules(pins, interface, &state, &ignored) && state.rules_count > 1) {
+		last = state.rules_count - 1;
+		if (!is_used(pins, interface, state.rules[last]) && !has_counted(state.rules[last], state.slots[last]))
+			count = 1;
+		if (count && remove)
 			pins_remove(state_path(pins, path, interface, rules_name(last, name)));
 	}
 	state_close(&state);
+	return count;
+}
+
+size_t state_tidy(const struct pins *pins, const char *interface, bool remove)
+{
+	size_t count = tidy_rules(pins, interface, remove);
+
+	for (int i = STATE_COUNTERS + 1; i < STATE_MAPS; i++)
+		count += tidy_one(pins, interface, &layouts[i], remove);
 	return count;
 }

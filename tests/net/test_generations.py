@@ -118,7 +118,7 @@ def replace(path, kind, value=bytes(8)):
         sh("bpftool", "map", "update", "pinned", path, "key", 0, 0, 0, 0, "value", *value)
 
 
-def header(magic=0x43554c53, schema=2, length=0):
+def header(magic=0x43554c53, schema=3, length=0):
     return struct.pack("<IIII", magic, schema, length, 0)
 
 
