@@ -5,8 +5,8 @@
     rules.py acl|fw|ipc SIZE [4|6] [--nft|--map]     makes a set of SIZE rules: 10, 1000, 100000
     rules.py FILE [--nft|--map]                      reads a set in ClassBench's format, packed with xz or not
 
-It prints the set as a policy, as rules of nftables one by one (--nft), or as one map of verdicts (--map), which nftables
-takes only if no two rules have a packet in common.
+It prints the set as a policy, as rules of nftables one by one (--nft), or as one map of verdicts by all fields (--map),
+which nftables may refuse where rules overlap: a map has no order.
 
 The kinds are those of ClassBench (Taylor, Turner: "ClassBench: A Packet Classification Benchmark", 2007), with what its
 seed files have in common rather than their numbers:
@@ -206,7 +206,7 @@ def whole(prefix, family):
 
 
 def nft_map(rules, device=None):
-    """One map of verdicts by all five fields. nftables refuses it where rules overlap: it knows no order in a map."""
+    """One map of verdicts by all five fields."""
     family = rules[0].family
     elements = ",\n".join(
         f"\t\t\t{whole(r.source, family)} . {whole(r.destination, family)} . {span(*((0, 255) if not r.protocol else (r.protocol,) * 2))}"
