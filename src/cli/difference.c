@@ -140,7 +140,7 @@ static void print_json(char sign, struct walk *walk, size_t at)
 		return;
 	walk_to(walk, at);
 	within = json_array();
-	for (size_t depth = 0; depth < depth_of(walk->part->line[at]); depth++)
+	for (size_t depth = 0; depth < depth_of(walk->part->line[at]) && walk->above[depth]; depth++)
 		add_within(within, walk->above[depth]);
 	json = json_pack("{s:s, s:s, s:o}", "change", change, "line", line, "within", within);
 	cli_print_line(json);
