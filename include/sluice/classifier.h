@@ -66,7 +66,7 @@ _Static_assert(sizeof(struct filter_extra) <= 1 << CLASSIFIER_EXTRA_SHIFT, "extr
 struct classifier_group {
 	__u64 addresses[4]; /* masks of filter_key.addresses */
 	__u64 lanes;	    /* mask of filter_key.lanes */
-	__u64 shift;	    /* from a hash to the number of its entry and three bits for the Bloom filter */
+	__u64 shift;	    /* from a hash to the place in the table; CLASSIFIER_NO_HASH: it has one entry */
 	__u64 table;	    /* byte of the image; 0: there is no such group */
 	__u64 first;	    /* lowest rule of the group; groups are in this order */
 };
@@ -107,6 +107,8 @@ struct classifier_layout {
 #define CLASSIFIER_PLACEHOLDER4 0x5c1a551f40000000ULL
 #define CLASSIFIER_PLACEHOLDER6 0x5c1a551f60000000ULL
 
+#define CLASSIFIER_NO_HASH 64
+
 #define CLASSIFIER_MULTIPLIER 0x9e3779b97f4a7c15ULL
 #define CLASSIFIER_LANES_MULTIPLIER 0xc2b2ae3d27d4eb4fULL
 
@@ -115,10 +117,11 @@ static __always_inline __u64 classifier_word(const __u8 *image, __u64 byte)
 	return *(const __u64 *)(image + byte);
 }
 
-/* The entry of a group, or 0 when its Bloom filter says that the leaf cannot match. */
-static __always_inline __u32 classifier_entry(const __u8 *image, __u64 table, __u64 place)
+/* The entry of a group, or 0 when its Bloom filter says that the leaf cannot match. `place` is the number of the entry
+ * and three bits for the filter; of 32 bits, because larger masks are no immediates. */
+static __always_inline __u32 classifier_entry(const __u8 *image, __u64 table, __u32 place)
 {
-	__u32 entry = *(const __u32 *)(image + table + (place >> 1 & ~3ULL));
+	__u32 entry = *(const __u32 *)(image + table + (place >> 1 & ~3U));
 	__s32 wanted = (__s32)(entry << (7 - (place & 7)) | entry << 31);
 
 	return wanted < 0 ? entry : 0;
@@ -130,10 +133,14 @@ static __always_inline __u64 classifier_leaf(const __u8 *image, const struct cla
 {
 	__u64 mask = CLASSIFIER_CONSTANT(layout, entry_mask);
 
-	for (int cut = 0; cut < CLASSIFIER_CUTS_MAX && entry & CLASSIFIER_CUT; cut++) {
-		__u64 window = classifier_word(image, (__u64)(entry >> CLASSIFIER_TOP_SHIFT) * 8);
-		__u64 bits = ((const __u64 *)key)[window & CLASSIFIER_WINDOW_WORD];
+#pragma GCC unroll 6
+	for (int cut = 0; cut < CLASSIFIER_CUTS_MAX; cut++) {
+		__u64 window, bits;
 
+		if (!(entry & CLASSIFIER_CUT))
+			break;
+		window = classifier_word(image, (__u64)(entry >> CLASSIFIER_TOP_SHIFT) * 8);
+		bits = ((const __u64 *)key)[window & CLASSIFIER_WINDOW_WORD];
 		bits >>= window >> CLASSIFIER_WINDOW_SHIFT & 63;
 		bits &= window >> CLASSIFIER_WINDOW_MASK & ((1 << CLASSIFIER_WINDOW_BITS) - 1);
 		entry = *(const __u32 *)(image + ((entry & mask) << CLASSIFIER_BYTES_SHIFT) + bits * 4);
@@ -153,9 +160,10 @@ static __always_inline __u64 classifier_lanes(const __u8 *image, const struct cl
 	       FILTER_LANES_GUARDS;
 }
 
-/* 0 when the extra of that number holds the key. */
+/* 0 when the extra of that number holds the key. The key is volatile so that its words are read here, not kept in
+ * registers, of which there are too few, by all packets that never come here. */
 static __always_inline __u64 classifier_extra(const __u8 *image, const struct classifier_layout *layout,
-					      const struct filter_key *key, __u64 number)
+					      const volatile struct filter_key *key, __u64 number)
 {
 	__u64 byte = CLASSIFIER_CONSTANT(layout, extras);
 	const struct filter_extra *extra;

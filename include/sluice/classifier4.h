@@ -14,6 +14,19 @@ static __always_inline __u64 classifier4_hash(__u64 addresses, __u64 lanes)
 	return (addresses + lanes * CLASSIFIER_LANES_MULTIPLIER) * CLASSIFIER_MULTIPLIER;
 }
 
+/* What a group does not hash costs nothing: the verifier deletes the branch. */
+static __always_inline __u32 classifier4_place(const struct classifier_group *group, const struct filter_key *key)
+{
+	__u64 addresses = key->addresses[0] & CLASSIFIER_CONSTANT(group, addresses[0]);
+	__u64 lanes = CLASSIFIER_CONSTANT(group, lanes), shift = CLASSIFIER_CONSTANT(group, shift);
+
+	if (shift == CLASSIFIER_NO_HASH)
+		return 0;
+	if (!lanes)
+		return addresses * CLASSIFIER_MULTIPLIER >> shift;
+	return classifier4_hash(addresses, key->lanes & lanes) >> shift;
+}
+
 /* The lowest rule of the leaf at that byte that matches and is below `best`, else `best`. */
 static __always_inline __u64 classifier4_scan(const __u8 *image, const struct classifier_layout *layout,
 					      const struct filter_key *key, __u64 byte, __u64 best)
@@ -21,19 +34,19 @@ static __always_inline __u64 classifier4_scan(const __u8 *image, const struct cl
 	const __u8 *box = image + byte;
 
 	for (int i = 0; i < CLASSIFIER_LEAF_MAX; i++, box += CLASSIFIER4_BOX) {
-		__u64 meta = classifier_word(box, 8),
-		      extra = meta >> CLASSIFIER4_EXTRA_BIT & (CLASSIFIER_EXTRAS_MAX - 1);
-		__u64 differs;
+		__u64 meta = classifier_word(box, 8), extra, differs;
 
 		if (meta >> CLASSIFIER_RULE_BIT >= best)
 			break;
 		differs = (key->addresses[0] ^ classifier_word(box, 0)) &
 			  classifier_word(image, CLASSIFIER_MASKS + (meta & CLASSIFIER4_MASK_BYTES));
 		differs |= classifier_lanes(image, layout, key, meta);
-		if (CLASSIFIER_CONSTANT(layout, extras_mask) && !differs && extra)
-			differs = classifier_extra(image, layout, key, extra);
-		if (!differs)
-			return meta >> CLASSIFIER_RULE_BIT;
+		if (!differs) {
+			extra = meta >> CLASSIFIER4_EXTRA_BIT & (CLASSIFIER_EXTRAS_MAX - 1);
+			if (!CLASSIFIER_CONSTANT(layout, extras_mask) || !extra ||
+			    !classifier_extra(image, layout, key, extra))
+				return meta >> CLASSIFIER_RULE_BIT;
+		}
 		if (meta & CLASSIFIER_LAST)
 			break;
 	}
@@ -49,13 +62,11 @@ static __always_inline __u64 classifier4_forest(const __u8 *image, const struct 
 
 #pragma GCC unroll 20
 	for (int i = 0; i < CLASSIFIER_GROUPS; i++) {
-		__u64 hash, table = CLASSIFIER_CONSTANT(layout, groups[i].table);
+		__u64 table = CLASSIFIER_CONSTANT(layout, groups[i].table);
 
 		if (!table)
 			break;
-		hash = classifier4_hash(key->addresses[0] & CLASSIFIER_CONSTANT(layout, groups[i].addresses[0]),
-					key->lanes & CLASSIFIER_CONSTANT(layout, groups[i].lanes));
-		entries[i] = classifier_entry(image, table, hash >> CLASSIFIER_CONSTANT(layout, groups[i].shift));
+		entries[i] = classifier_entry(image, table, classifier4_place(&layout->groups[i], key));
 	}
 #pragma GCC unroll 20
 	for (int i = 0; i < CLASSIFIER_GROUPS; i++) {

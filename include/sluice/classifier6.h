@@ -48,9 +48,8 @@ static __always_inline __u64 classifier6_scan(const __u8 *image, const struct cl
 		if (meta >> CLASSIFIER_RULE_BIT >= best)
 			break;
 		differs = classifier6_masks(image, key, box, meta) | classifier_lanes(image, layout, key, meta);
-		if (CLASSIFIER_CONSTANT(layout, extras_mask) && !differs && classifier_word(box, 40))
-			differs = classifier_extra(image, layout, key, classifier_word(box, 40));
-		if (!differs)
+		if (!differs && (!CLASSIFIER_CONSTANT(layout, extras_mask) || !classifier_word(box, 40) ||
+				 !classifier_extra(image, layout, key, classifier_word(box, 40))))
 			return meta >> CLASSIFIER_RULE_BIT;
 		if (meta & CLASSIFIER_LAST)
 			break;
@@ -58,13 +57,28 @@ static __always_inline __u64 classifier6_scan(const __u8 *image, const struct cl
 	return best;
 }
 
-/* A word that a group does not hash costs nothing: the verifier deletes its branch. */
-#define CLASSIFIER6_ADD(sum, layout, key, i, word, multiplier) \
-	do { \
-		if (CLASSIFIER_CONSTANT(layout, groups[i].addresses[word])) \
-			(sum) += ((key)->addresses[word] & CLASSIFIER_CONSTANT(layout, groups[i].addresses[word])) * \
-				 (multiplier); \
-	} while (0)
+static __always_inline __u64 classifier6_product(__u64 word, __u64 mask, __u64 multiplier)
+{
+	return mask ? (word & mask) * multiplier : 0;
+}
+
+/* What a group does not hash costs nothing: the verifier deletes the branch. */
+static __always_inline __u32 classifier6_place(const struct classifier_group *group, const struct filter_key *key)
+{
+	__u64 shift = CLASSIFIER_CONSTANT(group, shift), sum;
+
+	if (shift == CLASSIFIER_NO_HASH)
+		return 0;
+	sum = classifier6_product(key->addresses[0], CLASSIFIER_CONSTANT(group, addresses[0]), CLASSIFIER6_MULTIPLIER0);
+	sum += classifier6_product(key->addresses[1], CLASSIFIER_CONSTANT(group, addresses[1]),
+				   CLASSIFIER6_MULTIPLIER1);
+	sum += classifier6_product(key->addresses[2], CLASSIFIER_CONSTANT(group, addresses[2]),
+				   CLASSIFIER6_MULTIPLIER2);
+	sum += classifier6_product(key->addresses[3], CLASSIFIER_CONSTANT(group, addresses[3]),
+				   CLASSIFIER6_MULTIPLIER3);
+	sum += classifier6_product(key->lanes, CLASSIFIER_CONSTANT(group, lanes), CLASSIFIER_LANES_MULTIPLIER);
+	return classifier6_finish(sum) >> shift;
+}
 
 static __always_inline __u64 classifier6_forest(const __u8 *image, const struct classifier_layout *layout,
 						const struct filter_key *key)
@@ -74,17 +88,11 @@ static __always_inline __u64 classifier6_forest(const __u8 *image, const struct 
 
 #pragma GCC unroll 20
 	for (int i = 0; i < CLASSIFIER_GROUPS; i++) {
-		__u64 sum, hash, table = CLASSIFIER_CONSTANT(layout, groups[i].table);
+		__u64 table = CLASSIFIER_CONSTANT(layout, groups[i].table);
 
 		if (!table)
 			break;
-		sum = (key->lanes & CLASSIFIER_CONSTANT(layout, groups[i].lanes)) * CLASSIFIER_LANES_MULTIPLIER;
-		CLASSIFIER6_ADD(sum, layout, key, i, 0, CLASSIFIER6_MULTIPLIER0);
-		CLASSIFIER6_ADD(sum, layout, key, i, 1, CLASSIFIER6_MULTIPLIER1);
-		CLASSIFIER6_ADD(sum, layout, key, i, 2, CLASSIFIER6_MULTIPLIER2);
-		CLASSIFIER6_ADD(sum, layout, key, i, 3, CLASSIFIER6_MULTIPLIER3);
-		hash = classifier6_finish(sum);
-		entries[i] = classifier_entry(image, table, hash >> CLASSIFIER_CONSTANT(layout, groups[i].shift));
+		entries[i] = classifier_entry(image, table, classifier6_place(&layout->groups[i], key));
 	}
 #pragma GCC unroll 20
 	for (int i = 0; i < CLASSIFIER_GROUPS; i++) {

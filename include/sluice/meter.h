@@ -8,25 +8,25 @@
 
 #include <linux/types.h>
 
-/* Holds Ethernet, IPv6 and UDP headers (62 bytes). */
-#define METER_FRAME 64
+/* Holds Ethernet, IPv6 and TCP headers (74 bytes). */
+#define METER_FRAME 80
 
 #define METER_FLOWS (1 << 20) /* at most */
 
 /*
- * A flow of our own making is what it has different from the others, addresses and ports above all: the rest of its
- * frame is the same for all. So the flows take as little of the caches as can be: they belong to the program that is
- * measured.
+ * A flow of our own making is what it has different from the others, addresses, ports and protocol above all: the rest
+ * of its frame is the same for all, and would do for UDP and for TCP. So the flows take as little of the caches as can
+ * be: they belong to the program that is measured.
  */
-#define METER_FLOW4_OFFSET 24 /* checksum of the header, addresses, ports, length; UDP has no checksum */
-#define METER_FLOW6_OFFSET 22 /* addresses, and all of UDP's header */
+#define METER_FLOW4_OFFSET 22 /* time to live, protocol, checksum of the header, addresses, ports */
+#define METER_FLOW6_OFFSET 14 /* all of IPv6's header, ports */
 
 struct meter_flow4 {
 	__u64 words[2];
 };
 
 struct meter_flow6 {
-	__u64 words[5];
+	__u64 words[6];
 };
 
 /* A packet of a capture: its beginning, and how long it was. Behind the beginning the program sees zeros. */

@@ -11,7 +11,8 @@
 
 enum sources {
 	SOURCES_MIXED,	/* by the toss of a coin, each flow is as with LISTED or as with RANDOM */
-	SOURCES_LISTED, /* both addresses are inside the policy's tables, where those have any entry */
+	SOURCES_LISTED, /* both addresses are inside the policy's tables, where those have any entry; else addresses,
+			   ports and protocol in a box of its filter, where it has one */
 	SOURCES_RANDOM, /* both addresses are uniformly random */
 	SOURCES_SET,	/* the source is in a prefix of a set, the destination is uniformly random */
 };
@@ -23,10 +24,10 @@ struct flows {
 };
 
 /*
- * Writes `count` UDP flows, the same for the same policy and plan: what their frames have in common into `frame`
- * (METER_FRAME bytes), what each has of its own into `each` (struct meter_flow4 or meter_flow6, by the family). Inside
- * of a table or set means: in a uniformly random prefix of it, host bits uniformly random. Ports are always random.
- * Returns 0, or a negative errno with `error` set.
+ * Writes `count` flows, of UDP where a box of a filter does not say otherwise, the same for the same policy and plan:
+ * what their frames have in common into `frame` (METER_FRAME bytes), what each has of its own into `each` (struct
+ * meter_flow4 or meter_flow6, by the family). Inside of a table or set means: in a uniformly random prefix of it, host
+ * bits uniformly random. Ports are always random. Returns 0, or a negative errno with `error` set.
  */
 int flows_write(const struct compiled *compiled, const struct flows *flows, void *frame, void *each, uint32_t count,
 		struct error *error);

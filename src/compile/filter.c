@@ -28,7 +28,7 @@ static void add_rules(struct compiled *out, const struct filter *filter)
 	for (size_t i = 0; i < filter->rule_count; i++) {
 		const struct filter_rule *rule = &filter->rules[i];
 
-		rewind(stream);
+		fseek(stream, 0, SEEK_SET);
 		filter_print_rule(stream, rule);
 		putc('\0', stream);
 		fflush(stream);

@@ -19,6 +19,7 @@
 #define WORTH_A_GROUP 0.03 /* of the boxes that are left */
 #define SMALL_GROUP 400	   /* boxes; of fewer, a group has to take half of them */
 #define SMALL_SHARE 0.002  /* of all boxes */
+#define LAST_RESORT 8	   /* boxes that are worth a group when the linear rest is what they else come to */
 #define FILL 1.33	   /* entries of a hash table for each hash */
 #define BLOOM_ALL 0xffU
 #define BLOOM_BITS 3
@@ -83,7 +84,7 @@ static struct classifier_group *add_group(struct builder *builder, const struct 
 
 	*group = (struct classifier_group){
 		.lanes = mask->lanes,
-		.shift = bits ? 64 - BLOOM_BITS - bits : 63,
+		.shift = bits ? 64 - BLOOM_BITS - bits : CLASSIFIER_NO_HASH,
 		.table = table,
 		.first = builder->boxes->items[builder->taken[0]].rule,
 	};
@@ -221,6 +222,8 @@ static void build_rest(struct builder *builder, size_t count)
 
 static bool is_worth_it(const struct builder *builder, double weight, size_t remaining)
 {
+	if (builder->groups_max > GROUPS_FEW)
+		return weight >= LAST_RESORT;
 	if (remaining < SMALL_GROUP && weight < remaining * 0.5 && weight < builder->boxes->count * SMALL_SHARE)
 		return false;
 	return weight >= remaining * WORTH_A_GROUP;

@@ -11,7 +11,7 @@
 #define COST_BOX 1.5
 #define COST_CUT 8.0
 #define FULL 30.0
-#define LEAF_GOOD 5	   /* as in tree.c */
+#define LEAF_GOOD 8	   /* as in tree.c */
 #define CUT_PARTS 5.0	   /* bits that one cut takes */
 #define SAMPLE_ABOVE 16384 /* boxes: of more, some are looked at */
 #define LENGTHS_MAX 130

@@ -11,7 +11,7 @@
  * What a look-up costs, in units of comparing one box; measured on ClassBench sets, where neither a change by half of
  * one of them mattered more than 5 %.
  */
-#define LEAF_GOOD 5	   /* boxes that are not worth a cut */
+#define LEAF_GOOD 8	   /* boxes that are not worth a cut */
 #define COST_CUT 0.6	   /* following it */
 #define COST_MEMORY 0.25   /* a box stored once more, as a share of the boxes of the tree */
 #define REPLICATION_MAX 12 /* times the boxes */
@@ -282,20 +282,23 @@ static size_t select_boxes(const struct trees *trees, const struct node *node, c
 	return count;
 }
 
-/* Below an entry, its bits are known. Where all bits above are fixed, that is a narrower range. */
+/*
+ * Below an entry, its bits are known. That is a narrower range where all bits above are fixed, or where a value with
+ * others there would be beyond the range: a port of 17 bits, of which only "none" has the highest.
+ */
 static void narrow(const struct space *space, const struct cut *cut, uint64_t index, struct region *region)
 {
 	const struct field *field = &space->fields[cut->field];
 	uint64_t above = low_bits(field->bits) & ~low_bits(cut->shift + cut->bits);
 	uint64_t window = low_bits(cut->bits) << cut->shift;
 	struct range *range = &region->ranges[cut->field];
+	uint64_t low = (range->low & above) | index << cut->shift, high = low | low_bits(cut->shift);
+	bool fixed = (region->fixed[cut->field] & above) == above;
 
-	if ((region->fixed[cut->field] & above) == above) {
-		uint64_t low = (range->low & above) | index << cut->shift, high = low | low_bits(cut->shift);
-
+	if (fixed || low + window + (1ULL << cut->shift) > range->high) {
 		range->low = low;
 		range->high = high < field->last ? high : field->last;
-		region->fixed[cut->field] |= window;
+		region->fixed[cut->field] |= window | above;
 	}
 	region->used[cut->field] |= window;
 }

@@ -80,10 +80,11 @@ static int compare_names(const void *left, const void *right)
 	return order ? order : (a->index > b->index) - (a->index < b->index);
 }
 
-static void sort_names(const struct policy *policy, struct set_names *names)
+/* `sorted` has room for all sets, and stays with the caller. */
+static void sort_names(const struct policy *policy, struct named_set *sorted, struct set_names *names)
 {
 	names->count = policy->set_count;
-	names->sorted = xcalloc(names->count, sizeof(*names->sorted));
+	names->sorted = sorted;
 	for (size_t i = 0; i < names->count; i++)
 		names->sorted[i] = (struct named_set){ policy->sets[i], i };
 	qsort(names->sorted, names->count, sizeof(*names->sorted), compare_names);
@@ -287,12 +288,11 @@ static int check_filter(const struct policy *policy, const struct set_names *nam
 
 int policy_check(struct policy *policy, struct error *error)
 {
-	CLEANUP_FREE struct named_set *sorted = NULL;
+	CLEANUP_FREE struct named_set *sorted = xcalloc(policy->set_count, sizeof(*sorted));
 	struct set_names names;
 	int err;
 
-	sort_names(policy, &names);
-	sorted = names.sorted;
+	sort_names(policy, sorted, &names);
 	err = check_sets(&names, error);
 	if (err)
 		return err;

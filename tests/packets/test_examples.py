@@ -36,6 +36,27 @@ JUDGEMENTS = [
     ("demo", "outside", "arp", "default", None),
     ("demo", "outside", "hex 020000000002 020000000001 0800 45", "malformed-ipv4", None),
 
+    ("firewall", "eth0", "tcp 198.51.100.9 to 192.0.2.80:22 syn", "filter-rule",
+     "accept tcp from @office dport 22 flags syn/syn,ack count ssh"),
+    ("firewall", "eth0", "tcp 2001:db8:a:1::1 to [2001:db8:2::80]:22 syn", "filter-rule",
+     "accept tcp from @office dport 22 flags syn/syn,ack count ssh"),
+    ("firewall", "eth0", "tcp 203.0.113.5 to 192.0.2.80:22 syn", "filter-reject",
+     "reject tcp flags syn/syn,ack limit 50/s"),
+    ("firewall", "eth0", "tcp 203.0.113.5 to 192.0.2.80:443 syn", "filter-rule",
+     "accept tcp dport { 80, 443 } flags syn/syn,ack count web"),
+    ("firewall", "eth0", "tcp 203.0.113.5:443 to 192.0.2.80:40000 ack", "filter-rule", "accept tcp flags ack"),
+    ("firewall", "eth0", "tcp 203.0.113.5 to 192.0.2.80:80 syn fin", "filter-rule", "drop tcp flags fin,syn log 1/100"),
+    ("firewall", "eth0", "udp 192.0.2.53:53 to 192.0.2.80:40000", "filter-rule",
+     "accept udp from @resolvers sport 53"),
+    ("firewall", "eth0", "udp 203.0.113.5:53 to 192.0.2.80:40000", "default", None),
+    ("firewall", "eth0", "udp [2001:db8:1::1]:5000 to [2001:db8:2::80]:443", "filter-rule",
+     "accept udp dport 443 count web"),
+    ("firewall", "eth0", "icmp 203.0.113.5 to 192.0.2.80 type echo-request", "filter-rule",
+     "accept icmp type echo-request limit 10/s per source"),
+    ("firewall", "eth0", "icmp 203.0.113.5 to 192.0.2.80 type redirect", "default", None),
+    ("firewall", "eth0", "icmpv6 fe80::1 to ff02::1 type nd-neighbor-solicit", "failsafe", None),
+    ("firewall", "eth0", "arp 203.0.113.5 to 192.0.2.80", "failsafe", None),
+
     ("gateway", "wan0", "tcp 192.168.1.1 to 198.51.100.7:80", "block-source", "from @bogons"),
     ("gateway", "wan0", "tcp 198.51.100.9 to 198.51.100.7:80", "block-source", "from @inside"),
     ("gateway", "wan0", "udp [2001:db8:100::1]:9 to [2001:db8:100::2]:9", "block-source", "from @inside"),
@@ -96,8 +117,9 @@ def test_example_judges_as_its_comments_say(policy, interface, packet, reason, r
     assert said["reason"] == reason
     assert said.get("rule_text") == rule
     assert said.get("rule") == (rule and f"{path(policy)}:{line_of(rule, interface, policy)}")
-    passes = reason == "failsafe" or (reason == "default" and policy != "lockdown")
-    assert said["verdict"] == ("pass" if passes else "drop")
+    passes = reason == "failsafe" or (reason == "default" and policy not in ("lockdown", "firewall"))
+    passes = passes or (reason == "filter-rule" and rule.startswith("accept"))
+    assert said["verdict"] == ("pass" if passes else "tx" if reason == "filter-reject" else "drop")
 
 
 def test_every_interface_of_every_example_is_judged():

@@ -158,7 +158,7 @@ static bool lanes_have(uint64_t value, uint64_t low, uint64_t high, const struct
 	return true;
 }
 
-static bool match_has(const struct match *match, int version, const struct filter_key *key)
+bool match_has(const struct match *match, int version, const struct filter_key *key)
 {
 	uint64_t source[2], destination[2];
 
@@ -177,6 +177,59 @@ uint32_t naive_lookup(const struct matches *matches, int version, const struct f
 	for (size_t i = 0; i < matches->count; i++) {
 		if (match_has(&matches->items[i], version, key))
 			return matches->items[i].rule;
+	}
+	return CLASSIFIER_NONE;
+}
+
+static void set_words(const struct match *match, int version, uint64_t *words, uint64_t *masks)
+{
+	const struct prefix *prefixes[] = { &match->source, &match->destination };
+
+	for (int i = 0; i < 2; i++) {
+		int length = prefixes[i]->length;
+		uint64_t both[2] = { length >= 64 ? ~0ULL : ~(~0ULL >> length), length >= 128 ? ~0ULL
+										: length > 64
+											? ~(~0ULL >> (length - 64))
+											: 0 };
+		uint64_t bytes[2];
+
+		memcpy(bytes, prefixes[i]->address, sizeof(bytes));
+		for (int word = 0; word < 2; word++) {
+			if (version == 6) {
+				words[2 * i + word] = be64toh(bytes[word]);
+				masks[2 * i + word] = both[word];
+			} else if (!word) {
+				words[0] |= i ? be64toh(bytes[0]) >> 32 : be64toh(bytes[0]);
+				masks[0] |= i ? both[0] >> 32 : both[0];
+			}
+		}
+	}
+}
+
+void walk_make(const struct matches *matches, int version, struct walk *out)
+{
+	*out = (struct walk){ version, matches->count, xcalloc(matches->count, sizeof(*out->boxes)) };
+	for (size_t i = 0; i < matches->count; i++) {
+		struct walk_box *box = &out->boxes[i];
+
+		box->low = matches->items[i].low;
+		box->high = matches->items[i].high;
+		box->rule = matches->items[i].rule;
+		set_words(&matches->items[i], version, box->words, box->masks);
+	}
+}
+
+uint32_t walk_lookup(const struct walk *walk, const struct filter_key *key)
+{
+	for (const struct walk_box *box = walk->boxes; box < walk->boxes + walk->count; box++) {
+		uint64_t differs = (key->addresses[0] ^ box->words[0]) & box->masks[0];
+
+		if (differs)
+			continue;
+		for (int i = 1; i < 4; i++)
+			differs |= (key->addresses[i] ^ box->words[i]) & box->masks[i];
+		if (!differs && lanes_have(key->lanes, box->low, box->high, lanes, COUNT(lanes)))
+			return box->rule;
 	}
 	return CLASSIFIER_NONE;
 }

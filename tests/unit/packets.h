@@ -4,6 +4,7 @@
 #ifndef SLUICE_TESTS_PACKETS_H
 #define SLUICE_TESTS_PACKETS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "compile/match.h"
@@ -24,8 +25,23 @@ void match_lane(struct match *match, int shift, uint64_t low, uint64_t high);
 void match_range(struct match *match, int shift, uint64_t low, uint64_t high);
 void matches_add(struct matches *matches, struct match match);
 
+bool match_has(const struct match *match, int version, const struct filter_key *key);
+
 /* The lowest rule that matches, by comparing each field of each match; CLASSIFIER_NONE. */
 uint32_t naive_lookup(const struct matches *matches, int version, const struct filter_key *key);
+
+/* The same for hundred thousands of matches without extras: each in eleven words. */
+struct walk {
+	int version;
+	size_t count;
+	struct walk_box {
+		uint64_t words[4], masks[4], low, high;
+		uint32_t rule;
+	} *boxes; /* owned */
+};
+
+void walk_make(const struct matches *matches, int version, struct walk *out);
+uint32_t walk_lookup(const struct walk *walk, const struct filter_key *key);
 
 /* A packet about a match: a corner of its box, inside of it, one off an edge, with one field of another's, or any. */
 struct filter_key packet_about(uint64_t *state, int version, const struct matches *matches, const struct match *match);

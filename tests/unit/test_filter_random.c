@@ -13,9 +13,8 @@
 
 #include "base/memory.h"
 #include "compile/compile.h"
+#include "filter_text.h"
 #include "policy/policy.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define NO_RULE UINT32_MAX
 
@@ -33,13 +32,6 @@ struct packet {
 	uint32_t vlan, dscp, ttl, length;
 	uint64_t mac;
 };
-
-static unsigned draw(unsigned limit)
-{
-	return (unsigned)random() % limit;
-}
-
-#define PICK(array) ((array)[draw(COUNT(array))])
 
 /* Who is in the dynamic sets @d0 to @d3, while this test runs. */
 static bool in_dynamic(const char *name, const struct prefix *address)
@@ -231,10 +223,10 @@ static void make_key(const struct compiled *compiled, const struct packet *packe
 	if (!is_ip)
 		protocol = packet->kind == PACKET_ARP ? FILTER_PROTOCOL_ARP : FILTER_PROTOCOL_OTHER;
 	if (is_ip && packet->has_header) {
-		bool ports = packet->protocol == 6 || packet->protocol == 17 || packet->protocol == 132;
+		bool has_ports = packet->protocol == 6 || packet->protocol == 17 || packet->protocol == 132;
 
-		sport = ports ? packet->sport : has_icmp(packet) ? packet->type : sport;
-		dport = ports ? packet->dport : has_icmp(packet) ? packet->code : dport;
+		sport = has_ports ? packet->sport : has_icmp(packet) ? packet->type : sport;
+		dport = has_ports ? packet->dport : has_icmp(packet) ? packet->code : dport;
 	}
 	key->lanes = sport | dport << FILTER_DESTINATION_PORT_SHIFT | protocol << FILTER_PROTOCOL_SHIFT;
 	key->ranges = (uint64_t)packet->length | (uint64_t)(packet->is_tagged ? packet->vlan : FILTER_VLAN_NONE)
@@ -283,26 +275,6 @@ static uint32_t first_match(const struct compiled *compiled, const struct packet
 	return NO_RULE;
 }
 
-/* Few values, so that rules and packets meet. */
-
-static const uint32_t ports[] = { 0, 1, 22, 80, 443, 1023, 1024, 65535 };
-static const uint32_t types[] = { 0, 2, 3, 8, 128, 133, 135, 137, 255 };
-static const uint32_t codes[] = { 0, 3, 4, 255 };
-static const uint32_t protocols[] = { 0, 1, 6, 17, 47, 58, 132, 255 };
-static const uint32_t vlans[] = { 0, 5, 4095 };
-static const uint32_t dscps[] = { 0, 10, 46, 63 };
-static const uint32_t ttls[] = { 0, 1, 64, 255 };
-static const uint32_t lengths[] = { 0, 20, 1500, 65535 };
-
-static void random_address(struct prefix *address, int version)
-{
-	static const uint8_t bytes[] = { 0, 1, 10, 128, 255 };
-
-	*address = (struct prefix){ .version = (uint8_t)version, .length = version == 4 ? 32 : 128 };
-	for (int i = 0; i < address->length / 8; i++)
-		address->address[i] = i < 2 || i == 7 || i == address->length / 8 - 1 ? PICK(bytes) : 0;
-}
-
 static void random_packet(struct packet *packet)
 {
 	*packet = (struct packet){
@@ -332,207 +304,6 @@ static void random_packet(struct packet *packet)
 		memset(packet->source.address, 0, sizeof(packet->source.address));
 		memset(packet->destination.address, 0, sizeof(packet->destination.address));
 	}
-}
-
-static void write_prefix(FILE *out, int version)
-{
-	struct prefix prefix;
-	char text[PREFIX_TEXT_MAX];
-
-	random_address(&prefix, version);
-	prefix.length = (uint8_t)draw(version == 4 ? 33 : 129);
-	for (int bit = prefix.length; bit < (version == 4 ? 32 : 128); bit++)
-		prefix.address[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
-	fputs(prefix_print(&prefix, text), out);
-}
-
-/* One range, or some that do not touch. */
-static void write_values(FILE *out, const uint32_t *values, size_t count)
-{
-	unsigned chosen = 1 + draw((1U << count) - 1);
-	size_t low = draw((unsigned)count), high = draw((unsigned)count);
-
-	if (draw(2)) {
-		fprintf(out, "%u-%u", values[low < high ? low : high], values[low < high ? high : low]);
-		return;
-	}
-	fputs("{ ", out);
-	for (size_t i = 0; i < count; i++) {
-		if (chosen >> i & 1)
-			fprintf(out, "%u,", values[i]);
-	}
-	fputs(" }", out);
-}
-
-static const char * not(void)
-{
-	return draw(3) ? "" : "not ";
-}
-
-static void write_field(FILE *out, const char *word, const uint32_t *values, size_t count)
-{
-	fprintf(out, " %s %s", word, not());
-	write_values(out, values, count);
-}
-
-/* `version` 0: of either family. */
-static void write_addresses(FILE *out, const char *word, int version)
-{
-	static const char *const sets[] = { "@few", "@many4", "@many6", "@both", "@none", "@d0", "@d1", "@d2", "@d3" };
-
-	fprintf(out, " %s %s", word, not());
-	if (draw(2)) {
-		write_prefix(out, version ? version : draw(2) ? 4 : 6);
-		return;
-	}
-	fputs(sets[draw(5)], out);
-	if (draw(3) == 0)
-		fprintf(out, ", %s", sets[5 + draw(4)]);
-	if (draw(3) == 0) {
-		fputs(", ", out);
-		write_prefix(out, version ? version : draw(2) ? 4 : 6);
-	}
-}
-
-static void write_tcp(FILE *out)
-{
-	static const char *const flags[] = { "syn",	     "syn/syn,ack", "none",   "all",
-					     "none/rst,fin", "ack,psh/all", "ack/ack" };
-
-	if (draw(2))
-		fprintf(out, " flags %s", PICK(flags));
-}
-
-static void write_icmp(FILE *out)
-{
-	fputs(" type ", out);
-	write_values(out, types, COUNT(types));
-	if (draw(2)) {
-		fputs(" code ", out);
-		write_values(out, codes, COUNT(codes));
-	}
-}
-
-/* What a rule of any kind may have. Returns whether it is about later fragments. */
-static void write_rest(FILE *out, int version, bool has_ports)
-{
-	static const char *const fragments[] = { "none", "first", "any", "later" };
-	static const char *const extensions[] = { "hop-by-hop", "routing", "fragment", "destination",
-						  "authentication" };
-
-	if (draw(2))
-		write_addresses(out, "from", version);
-	if (draw(3) == 0)
-		write_addresses(out, "to", version);
-	if (draw(6) == 0)
-		write_field(out, "dscp", dscps, COUNT(dscps));
-	if (draw(6) == 0)
-		write_field(out, "ttl", ttls, COUNT(ttls));
-	if (draw(6) == 0)
-		write_field(out, "length", lengths, COUNT(lengths));
-	if (draw(6) == 0)
-		fprintf(out, " fragment %s", fragments[draw(has_ports ? 3 : 4)]);
-	if (version == 6 && draw(3) == 0)
-		fprintf(out, " extension %s", PICK(extensions));
-}
-
-static void write_link(FILE *out)
-{
-	if (draw(6) == 0)
-		write_field(out, "vlan", vlans, COUNT(vlans));
-	else if (draw(6) == 0)
-		fprintf(out, " vlan %snone", not());
-	if (draw(8) == 0)
-		fprintf(out, " mac 02:00:00:00:00:0%u", draw(2));
-}
-
-static void write_ports(FILE *out)
-{
-	if (draw(2))
-		write_field(out, "sport", ports, COUNT(ports));
-	if (draw(2))
-		write_field(out, "dport", ports, COUNT(ports));
-}
-
-static void write_rule(FILE *out)
-{
-	static const char *const verbs[] = { "accept", "drop", "reject" };
-	static const char *const with_ports[] = { "tcp", "udp", "sctp", "protocol { tcp, udp }",
-						  "protocol { sctp, tcp, }" };
-	unsigned kind = draw(9);
-	int version = draw(2) ? 4 : 6;
-	bool icmp = draw(2);
-
-	fputs(kind == 0 ? "drop" : PICK(verbs), out);
-	write_link(out);
-	switch (kind) {
-	case 0:
-		fputs(" arp", out);
-		break;
-	case 1:
-		break;
-	case 2:
-	case 3:
-		fprintf(out, " %s", version == 4 ? "icmp" : "icmpv6");
-		if (icmp)
-			write_icmp(out);
-		write_rest(out, version, icmp);
-		break;
-	case 4:
-		fprintf(out, " ipv%d", version);
-		write_rest(out, version, false);
-		break;
-	case 5:
-		write_field(out, "protocol", protocols, COUNT(protocols));
-		write_rest(out, 4, false);
-		break;
-	case 6:
-		fputs(" tcp", out);
-		write_tcp(out);
-		write_ports(out);
-		write_rest(out, 4, true);
-		break;
-	default:
-		fprintf(out, " ipv%d %s", version, PICK(with_ports));
-		write_ports(out);
-		write_rest(out, version, true);
-	}
-	fputs("\n", out);
-}
-
-/* Prefixes that lie in each other need not be left out: they are in a file. */
-static void write_set_file(const char *path, bool v4, bool v6)
-{
-	FILE *file = fopen(path, "we");
-
-	assert_non_null(file);
-	for (int i = 0; i < 150; i++) {
-		write_prefix(file, v4 && (!v6 || draw(2)) ? 4 : 6);
-		fputs("\n", file);
-	}
-	assert_int_equal(fclose(file), 0);
-}
-
-static char *random_policy(void)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_non_null(out);
-	write_set_file("many4.txt", true, false);
-	write_set_file("many6.txt", false, true);
-	write_set_file("both.txt", true, true);
-	fputs("set few { 10.0.0.0/8, 1.128.0.0/16, a01::/16 } set none { } set many4 file \"many4.txt\"\n"
-	      "set many6 file \"many6.txt\" set both file \"both.txt\" set d0 dynamic size 9 set d1 dynamic size 9\n"
-	      "set d2 dynamic size 9 set d3 dynamic size 9 interface eth0 { filter {\n",
-	      out);
-	/* Many of them want more bits than there are. */
-	for (unsigned rules = 1 + draw(draw(8) ? 12 : 50); rules > 0; rules--)
-		write_rule(out);
-	fputs("} }\n", out);
-	assert_int_equal(fclose(out), 0);
-	return text;
 }
 
 /* Printed and read again, it is the same filter: the same texts, the same boxes. */
