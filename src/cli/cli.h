@@ -22,6 +22,7 @@ int cli_check(int argc, char **argv);
 int cli_confirm(int argc, char **argv);
 int cli_diff(int argc, char **argv);
 int cli_down(int argc, char **argv);
+int cli_events(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_hello(int argc, char **argv);
 int cli_import(int argc, char **argv);

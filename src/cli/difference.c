@@ -156,7 +156,7 @@ static void print_changed(struct shown *shown, char sign, struct walk *walk, siz
 		return;
 	}
 	walk_to(walk, at);
-	for (size_t depth = 0; depth < depth_of(line); depth++) {
+	for (size_t depth = 0; depth < depth_of(line) && walk->above[depth]; depth++) {
 		if (!shown->line[depth] || strcmp(shown->line[depth], walk->above[depth]) != 0)
 			print_shown(shown, ' ', walk->above[depth]);
 	}

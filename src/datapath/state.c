@@ -74,8 +74,8 @@ static int open_one(const struct pins *pins, const char *interface, const struct
 	*fd = open_map(state_path(pins, path, interface, layout->name), &info, error);
 	if (*fd < -1)
 		return *fd;
-	if (*fd < 0 || (info.type == layout->type && info.key_size == layout->key &&
-			info.value_size == layout->value && info.max_entries == layout->entries))
+	if (*fd < 0 || (info.type == layout->type && info.key_size == layout->key && info.value_size == layout->value &&
+			info.max_entries == layout->entries))
 		return 0;
 	return of_another_version(path, layout->name, error);
 }
@@ -284,7 +284,7 @@ size_t state_tidy(const struct pins *pins, const char *interface, bool remove)
 	size_t count = 0, last;
 
 	if (state_open(pins, interface, &state, &ignored))
-		return 0; /* told by who needs it */
+		return 0;	      /* told by who needs it */
 	last = state.rules_count - 1; /* no other: there is no gap between them */
 	for (int i = STATE_COUNTERS + 1; i < STATE_MAPS; i++) {
 		if (state.maps[i] < 0 || is_used(pins, interface, state.maps[i]))

@@ -30,6 +30,8 @@ HELP = """usage: sluice [-n NETNS] VERB …
               what runs
   stats     [IFACE] [-j] [--watch SECONDS]
               counters by verdict, reason, rule and set
+  events    [IFACE…] [-j] [--count N]
+              packets that rules with `log` tell of, as they come
   set       add|del|list|flush|reload NAME [PREFIX…|-] [timeout TIME] [-j]
               what is in a set
   explain   POLICY|IFACE PACKET… [-j] [--interface NAME]
@@ -58,6 +60,7 @@ USAGE = {
     "down": "usage: sluice down [IFACE]\n",
     "show": "usage: sluice show [-j]\n",
     "stats": "usage: sluice stats [IFACE] [-j] [--watch SECONDS]\n",
+    "events": "usage: sluice events [IFACE…] [-j] [--count N]\n",
     "explain": "usage: sluice explain POLICY|IFACE PACKET… [-j] [--interface NAME]\n",
     "replay": "usage: sluice replay POLICY PCAP [-j] [--interface NAME]\n",
     "diff": "usage: sluice diff OLD NEW [PCAP] [-j] [--interface NAME]\n",

@@ -123,7 +123,7 @@ def header(magic=0x43554c53, schema=2, length=0):
 
 
 DESCRIPTIONS = {
-    "other schema": ("array", header(schema=7), "schema 7; this version of Sluice reads and writes schema 2"),
+    "other schema": ("array", header(schema=7), "schema 7; this version of Sluice reads and writes schema 3"),
     "no magic": ("array", bytes(16), "this is not a description by Sluice"),
     "too small": ("array", b"SLUC" + bytes(4), "this is not a description by Sluice"),
     "other kind of map": ("hash", header(), "this is not a description by Sluice"),

@@ -129,7 +129,7 @@ HEADER_FIELDS = ("tcp_flags", "ttl", "dscp")  # said of every packet that has th
 
 def judge(body, frames, sets="", files=None, header_fields=False):
     """What Sluice says of each frame, without the packet's number, which is checked here; with `header_fields` also of
-    those, which are the same whatever the policy (test_header_fields.py)."""
+    those, which are the same whatever the policy (test_filter.py)."""
     with tempfile.TemporaryDirectory(prefix="sluice-packets-") as folder:
         policy, capture = os.path.join(folder, "test.policy"), os.path.join(folder, "test.pcap")
         write_files(folder, {"test.policy": policy_text(body, sets), **(files or {})})

@@ -59,7 +59,7 @@ def refused(result, *words, status=1):
 def test_the_way_of_a_blocked_packet(files):
     result = explain("test.policy", *SYN)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == """packet 1: tcp 192.0.2.1:1234 > 198.51.100.7:443, 54 bytes
+    assert result.stdout == """packet 1: tcp 192.0.2.1:1234 > 198.51.100.7:443 syn, 54 bytes
   parse     goes on
   block     from @bogons   test.policy:7
   verdict   drop
@@ -82,7 +82,7 @@ def test_stages_up_to_the_one_that_decides(files, words, way):
 
 def test_stages_that_the_policy_does_not_use_are_not_shown(files):
     (files / "plain.policy").write_text("interface port0 { }\n")
-    assert explain("plain.policy", *SYN).stdout == """packet 1: tcp 192.0.2.1:1234 > 198.51.100.7:443, 54 bytes
+    assert explain("plain.policy", *SYN).stdout == """packet 1: tcp 192.0.2.1:1234 > 198.51.100.7:443 syn, 54 bytes
   parse     goes on
   default   decides
   verdict   pass

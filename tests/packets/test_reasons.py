@@ -12,7 +12,8 @@ from judging import FRAGMENT, HOPOPT, IP4, OPTIONS, REASONS, ether, ipv4, ipv6, 
 
 PLAIN = ether(IP4 / TCP(sport=1234, dport=443))
 
-# reason: (what the interface says, a packet that gets it, how it is judged, a packet that nearly gets it)
+# reason: (what the interface says, a packet that gets it (the last of a list), how it is judged, a packet that nearly
+# gets it)
 PACKETS = {
     "default": ("default drop", PLAIN, "drop", ether(ARP())),
     "failsafe": ("default drop", ether(IP4 / ICMP(type=3, code=4)), "pass", ether(IP4 / ICMP(type=3, code=3))),
@@ -35,6 +36,11 @@ PACKETS = {
                      ether(IP(src="192.0.2.2", dst="198.51.100.7") / TCP())),
     "block-destination": ("block { to 198.51.100.6/31 }", PLAIN, "drop",
                           ether(IP(src="192.0.2.1", dst="198.51.100.8") / TCP())),
+    "fragment-unknown": ("fragments track", ipv4(bytes(8), 47, frag=1), "drop", ipv4(bytes(8), 47, flags="MF")),
+    "filter-rule": ("filter { drop tcp dport 443 }", PLAIN, "drop", ether(IP4 / TCP(dport=444))),
+    "filter-limit": ("filter { accept tcp dport 443 limit 1/d burst 1\naccept tcp dport 444 }", [PLAIN, PLAIN], "drop",
+                     ether(IP4 / TCP(dport=444))),
+    "filter-reject": ("filter { reject tcp dport 443 }", PLAIN, "tx", ether(IP4 / TCP(dport=444))),
     "fragment": ("fragments drop", ipv4(bytes(8), 47, frag=1), "drop", ipv4(bytes(8), 47, flags="DF")),
 }
 
@@ -48,11 +54,12 @@ def test_the_table_and_the_header_have_the_same_reasons():
 @pytest.mark.parametrize("reason", PACKETS)
 def test_reason(reason):
     body, frame, verdict, twin = PACKETS[reason]
-    found, other = judge(body, [frame, twin])
+    frames = frame if isinstance(frame, list) else [frame]
+    *_, found, other = judge(body, [*frames, twin])
     assert (found["reason"], found["verdict"], found["stage"]) == (reason, verdict, REASONS[reason][1])
     assert other["reason"] != reason
     assert (found.get("malformed") == reason) == (REASONS[reason][1] == "parse")
-    assert re.fullmatch("block-.*", reason) is None or found["rule"] == "test.policy:3"
+    assert re.fullmatch("(block|filter)-.*", reason) is None or found["rule"] == "test.policy:3"
 
 
 def test_a_reason_belongs_to_the_stage_that_gives_it():

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "cli/cli.h"
+#include "datapath/events.h"
+#include "packet/read.h"
+#include "packet/reason.h"
+#include "policy/policy.h"
+
+#define WAIT_MILLISECONDS 200 /* between two looks at what was lost */
+#define TIME_TEXT_MAX 40
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+	interrupted = number;
+}
+
+struct printing {
+	bool lines;	      /* JSON */
+	unsigned long wanted; /* events; 0: until interrupted */
+	unsigned long printed;
+};
+
+/* From the monotonic clock of the data path to RFC 3339, to the microsecond. */
+static const char *time_text(uint64_t monotonic, char *text)
+{
+	struct timespec now, there;
+	struct tm broken;
+	int64_t nanoseconds;
+	time_t seconds;
+	size_t used;
+
+	clock_gettime(CLOCK_MONOTONIC, &there);
+	clock_gettime(CLOCK_REALTIME, &now);
+	nanoseconds = (int64_t)monotonic + (now.tv_sec - there.tv_sec) * 1000000000LL + now.tv_nsec - there.tv_nsec;
+	seconds = nanoseconds / 1000000000;
+	gmtime_r(&seconds, &broken);
+	used = strftime(text, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &broken);
+	snprintf(text + used, TIME_TEXT_MAX - used, ".%06dZ", (int)(nanoseconds % 1000000000 / 1000));
+	return text;
+}
+
+static void print_json(const char *interface, const struct record *record, const struct described_rule *rule)
+{
+	json_t *json = record_json(record, record->wire_length);
+	char time[TIME_TEXT_MAX];
+
+	json_object_set_new(json, "time", json_string(time_text(record->time, time)));
+	json_object_set_new(json, "interface", json_string(interface));
+	if (rule) {
+		CLEANUP_FREE char *where = xasprintf("%s:%d", rule->file, rule->line);
+
+		json_object_set_new(json, "rule", json_string(where));
+		json_object_set_new(json, "rule_text", json_string(rule->text));
+	}
+	cli_print_line(json);
+	json_decref(json);
+}
+
+static int enough(const struct printing *printing)
+{
+	return printing->printed == printing->wanted ? -ECANCELED : 0;
+}
+
+static int print_event(const char *interface, const struct event *event, const struct described_rule *rule,
+		       void *context)
+{
+	const struct record *record = &event->record;
+	CLEANUP_FREE char *text = record_text(record);
+	struct printing *printing = context;
+	char time[TIME_TEXT_MAX];
+
+	printing->printed++;
+	if (printing->lines) {
+		print_json(interface, record, rule);
+		return enough(printing);
+	}
+	printf("%s  %s  %s %s  %s, %" PRIu32 " bytes", time_text(record->time, time), interface,
+	       verdict_name(record->verdict), reason_name(record->reason), text, record->wire_length);
+	if (rule)
+		printf("  %s:%d  %s", rule->file, rule->line, rule->text);
+	putchar('\n');
+	return enough(printing);
+}
+
+static void print_lost(const char *interface, uint64_t count, void *context)
+{
+	const struct printing *printing = context;
+
+	if (printing->lines) {
+		json_t *json = json_pack("{s:s, s:I}", "interface", interface, "lost", (json_int_t)count);
+
+		cli_print_line(json);
+		json_decref(json);
+	} else {
+		printf("%s: %" PRIu64 " events lost: they came faster than they were read\n", interface, count);
+	}
+}
+
+static int follow(struct events *events, const struct printing *printing)
+{
+	struct error error;
+
+	while (!interrupted && (!printing->wanted || printing->printed < printing->wanted)) {
+		int told = events_read(events, WAIT_MILLISECONDS, &error);
+
+		if (told == -EINTR)
+			continue;
+		if (told < 0)
+			return cli_failed(&error);
+		fflush(stdout);
+		if (ferror(stdout))
+			break; /* main says that the output was lost */
+	}
+	return STATUS_DONE;
+}
+
+int cli_events(int argc, char **argv)
+{
+	static const struct option options[] = { { "count", required_argument, NULL, 'c' }, { 0 } };
+	const struct sigaction action = { .sa_handler = interrupt, .sa_flags = SA_RESTART };
+	struct printing printing = { 0 };
+	struct events_reader reader = { print_event, print_lost, &printing };
+	struct events *events;
+	struct error error;
+	int option, status;
+	char *end;
+
+	while ((option = getopt_long(argc, argv, "j", options, NULL)) != -1) {
+		if (option == 'j') {
+			printing.lines = true;
+		} else if (option == 'c') {
+			printing.wanted = strtoul(optarg, &end, 10);
+			if (*end || *optarg == '-' || !printing.wanted) {
+				fprintf(stderr, "sluice: --count takes a number from 1 on, not \"%s\"\n", optarg);
+				return STATUS_USAGE;
+			}
+		} else {
+			return cli_usage(argv[0]);
+		}
+	}
+	if (events_open(argv + optind, argc - optind, &reader, &events, &error))
+		return cli_failed(&error);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	status = follow(events, &printing);
+	events_close(events);
+	return status;
+}

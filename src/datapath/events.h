@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The events of interfaces (include/sluice/event.h), read as they come. An event is read once: one reader at a time. */
+#ifndef SLUICE_DATAPATH_EVENTS_H
+#define SLUICE_DATAPATH_EVENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "datapath/description.h"
+#include "sluice/event.h"
+
+struct events;
+
+/* Who is told. `rule` is NULL where the policy that has it is gone. */
+struct events_reader {
+	/* Returns 0, or -ECANCELED when this was the last one to be read. */
+	int (*event)(const char *interface, const struct event *event, const struct described_rule *rule,
+		     void *context);
+	/* So many more were lost, because nobody read them in time. */
+	void (*lost)(const char *interface, uint64_t count, void *context);
+	void *context;
+};
+
+/* Opens the events of these interfaces; none named: of all that have rules with `log`. Returns 0 and events to close,
+ * or a negative errno with `error` set: -ENOENT when an interface has no such rules, -EBUSY when somebody reads it. */
+int events_open(char *const *interfaces, size_t count, const struct events_reader *reader, struct events **events,
+		struct error *error);
+
+/* Waits for events, at most that long, and tells them. Returns how many, or a negative errno with `error` set: -EINTR
+ * after a signal, -ENOENT when nothing of Sluice runs on an interface any more. */
+int events_read(struct events *events, int milliseconds, struct error *error);
+
+void events_close(struct events *events);
+
+#endif
