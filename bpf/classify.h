@@ -17,6 +17,21 @@ PREFIX_TABLE(classifier6);
 #define CLASSIFIER_LAYOUT4 ((const struct classifier_layout *)CLASSIFIER_PLACEHOLDER4)
 #define CLASSIFIER_LAYOUT6 ((const struct classifier_layout *)CLASSIFIER_PLACEHOLDER6)
 
+/* 0 when the extra of that number holds the key. */
+__noinline __u64 classify_extra4(const struct filter_key *key, __u32 number)
+{
+	const __u8 *image = bpf_map_lookup_elem(&classifier4, &(__u32){ 0 });
+
+	return image && key ? classifier_extra(image, CLASSIFIER_LAYOUT4, key, number) : 1;
+}
+
+__noinline __u64 classify_extra6(const struct filter_key *key, __u32 number)
+{
+	const __u8 *image = bpf_map_lookup_elem(&classifier6, &(__u32){ 0 });
+
+	return image && key ? classifier_extra(image, CLASSIFIER_LAYOUT6, key, number) : 1;
+}
+
 struct classify_linear {
 	const struct filter_key *key;
 	__u64 best;

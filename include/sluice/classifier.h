@@ -7,6 +7,7 @@
  * An image, read where it lies:
  *
  *   windows  which bits of the key a cut looks at, by number
+ *   firsts   the lowest rule of each group
  *   masks    of addresses: IPv4 those in use, by number; IPv6 all, by length
  *   lanes    what boxes want of filter_key.lanes, each combination once: low, high
  *   extras   struct filter_extra, each combination once; number 0 is not used
@@ -48,7 +49,8 @@
 #define CLASSIFIER_WINDOW_MASK 32 /* 10 bits */
 #define CLASSIFIER_WINDOW_BITS 10 /* at most, of a cut */
 
-#define CLASSIFIER_MASKS (CLASSIFIER_WINDOWS * 8) /* where they begin */
+#define CLASSIFIER_FIRSTS (CLASSIFIER_WINDOWS * 8)		     /* where they begin */
+#define CLASSIFIER_MASKS (CLASSIFIER_FIRSTS + CLASSIFIER_GROUPS * 4) /* and these */
 
 /* Of the word of a box that is not address. */
 #define CLASSIFIER_LAST 1ULL
@@ -68,7 +70,7 @@ struct classifier_group {
 	__u64 lanes;	    /* mask of filter_key.lanes */
 	__u64 shift;	    /* from a hash to the place in the table; CLASSIFIER_NO_HASH: it has one entry */
 	__u64 table;	    /* byte of the image; 0: there is no such group */
-	__u64 first;	    /* lowest rule of the group; groups are in this order */
+	__u64 first;	    /* lowest rule of the group; groups are in this order. The data path has it in the image */
 };
 
 /* What is constant while an image is in use. In BPF these are immediates of the program (CLASSIFIER_CONSTANT). */
@@ -82,6 +84,7 @@ struct classifier_layout {
 	__u64 linear;	   /* byte where they begin */
 	__u64 linear_leaves;
 	__u64 linear_first; /* lowest rule of them */
+	__u64 group_count;
 	struct classifier_group groups[CLASSIFIER_GROUPS];
 };
 
@@ -99,7 +102,14 @@ struct classifier_layout {
 	})
 /* The entry of each group. What the verifier has not deleted is never read before it is written. */
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS]
+/* In BPF a function that is checked by itself: inlined twenty times, it is more than the verifier takes. */
+#define CLASSIFIER_EXTRA4(image, layout, key, number) classify_extra4(key, number)
+#define CLASSIFIER_EXTRA6(image, layout, key, number) classify_extra6(key, number)
+__u64 classify_extra4(const struct filter_key *key, __u32 number);
+__u64 classify_extra6(const struct filter_key *key, __u32 number);
 #else
+#define CLASSIFIER_EXTRA4 classifier_extra
+#define CLASSIFIER_EXTRA6 classifier_extra
 #define CLASSIFIER_CONSTANT(layout, member) ((layout)->member)
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS] = { 0 }
 #endif
@@ -115,6 +125,11 @@ struct classifier_layout {
 static __always_inline __u64 classifier_word(const __u8 *image, __u64 byte)
 {
 	return *(const __u64 *)(image + byte);
+}
+
+static __always_inline __u32 classifier_first(const __u8 *image, __u64 group)
+{
+	return ((const __u32 *)(image + CLASSIFIER_FIRSTS))[group];
 }
 
 /* The entry of a group, or 0 when its Bloom filter says that the leaf cannot match. `place` is the number of the entry
@@ -160,10 +175,9 @@ static __always_inline __u64 classifier_lanes(const __u8 *image, const struct cl
 	       FILTER_LANES_GUARDS;
 }
 
-/* 0 when the extra of that number holds the key. The key is volatile so that its words are read here, not kept in
- * registers, of which there are too few, by all packets that never come here. */
+/* 0 when the extra of that number holds the key. */
 static __always_inline __u64 classifier_extra(const __u8 *image, const struct classifier_layout *layout,
-					      const volatile struct filter_key *key, __u64 number)
+					      const struct filter_key *key, __u64 number)
 {
 	__u64 byte = CLASSIFIER_CONSTANT(layout, extras);
 	const struct filter_extra *extra;

@@ -44,7 +44,7 @@ static __always_inline __u64 classifier4_scan(const __u8 *image, const struct cl
 		if (!differs) {
 			extra = meta >> CLASSIFIER4_EXTRA_BIT & (CLASSIFIER_EXTRAS_MAX - 1);
 			if (!CLASSIFIER_CONSTANT(layout, extras_mask) || !extra ||
-			    !classifier_extra(image, layout, key, extra))
+			    !CLASSIFIER_EXTRA4(image, layout, key, extra))
 				return meta >> CLASSIFIER_RULE_BIT;
 		}
 		if (meta & CLASSIFIER_LAST)
@@ -65,15 +65,13 @@ static __always_inline __u64 classifier4_forest(const __u8 *image, const struct 
 		__u64 table = CLASSIFIER_CONSTANT(layout, groups[i].table);
 
 		if (!table)
-			break;
+			continue;
 		entries[i] = classifier_entry(image, table, classifier4_place(&layout->groups[i], key));
 	}
-#pragma GCC unroll 20
-	for (int i = 0; i < CLASSIFIER_GROUPS; i++) {
+	for (__u32 i = 0; i < CLASSIFIER_GROUPS; i++) {
 		__u64 leaf;
 
-		if (!CLASSIFIER_CONSTANT(layout, groups[i].table) ||
-		    CLASSIFIER_CONSTANT(layout, groups[i].first) >= best)
+		if (i >= CLASSIFIER_CONSTANT(layout, group_count) || classifier_first(image, i) >= best)
 			break;
 		leaf = entries[i] ? classifier_leaf(image, layout, key, entries[i]) : 0;
 		if (leaf)

@@ -49,7 +49,7 @@ static __always_inline __u64 classifier6_scan(const __u8 *image, const struct cl
 			break;
 		differs = classifier6_masks(image, key, box, meta) | classifier_lanes(image, layout, key, meta);
 		if (!differs && (!CLASSIFIER_CONSTANT(layout, extras_mask) || !classifier_word(box, 40) ||
-				 !classifier_extra(image, layout, key, classifier_word(box, 40))))
+				 !CLASSIFIER_EXTRA6(image, layout, key, classifier_word(box, 40))))
 			return meta >> CLASSIFIER_RULE_BIT;
 		if (meta & CLASSIFIER_LAST)
 			break;
@@ -91,15 +91,13 @@ static __always_inline __u64 classifier6_forest(const __u8 *image, const struct 
 		__u64 table = CLASSIFIER_CONSTANT(layout, groups[i].table);
 
 		if (!table)
-			break;
+			continue;
 		entries[i] = classifier_entry(image, table, classifier6_place(&layout->groups[i], key));
 	}
-#pragma GCC unroll 20
-	for (int i = 0; i < CLASSIFIER_GROUPS; i++) {
+	for (__u32 i = 0; i < CLASSIFIER_GROUPS; i++) {
 		__u64 leaf;
 
-		if (!CLASSIFIER_CONSTANT(layout, groups[i].table) ||
-		    CLASSIFIER_CONSTANT(layout, groups[i].first) >= best)
+		if (i >= CLASSIFIER_CONSTANT(layout, group_count) || classifier_first(image, i) >= best)
 			break;
 		leaf = entries[i] ? classifier_leaf(image, layout, key, entries[i]) : 0;
 		if (leaf)

@@ -34,7 +34,7 @@ struct config {
 };
 
 _Static_assert(sizeof(struct config) == 16 + 2 * 4 * DYNAMIC_MAX + 8 * sizeof(struct prefix_layout) +
-					 2 * sizeof(struct classifier_layout),
+						2 * sizeof(struct classifier_layout),
 	       "no hidden padding: it is compared and hashed as bytes");
 
 #endif

@@ -274,8 +274,15 @@ static void build_groups(struct builder *builder)
 	forest->linear_count = list_remaining(builder);
 	memcpy(forest->linear, builder->numbers, forest->linear_count * sizeof(*forest->linear));
 	qsort(forest->layout.groups, forest->group_count, sizeof(*forest->layout.groups), compare_groups);
-	if (!forest->heap.full)
-		memcpy(forest->heap.bytes, forest->trees.windows, sizeof(forest->trees.windows));
+	forest->layout.group_count = forest->group_count;
+	if (forest->heap.full)
+		return;
+	memcpy(forest->heap.bytes, forest->trees.windows, sizeof(forest->trees.windows));
+	for (unsigned i = 0; i < forest->group_count; i++) {
+		uint32_t first = forest->layout.groups[i].first;
+
+		memcpy(forest->heap.bytes + CLASSIFIER_FIRSTS + i * sizeof(first), &first, sizeof(first));
+	}
 }
 
 static void make(const struct boxes *boxes, unsigned groups_max, struct forest *out)
@@ -306,7 +313,8 @@ static void make(const struct boxes *boxes, unsigned groups_max, struct forest *
 	free(builder.places);
 }
 
-/* More groups where few leave something for the linear rest, when they leave less. */
+/* More groups where few leave something for the linear rest, when they leave nothing: what leaves something after
+ * twenty is boxes that differ only in their extras, and more groups of such are but a slower linear rest. */
 void forest_make(const struct boxes *boxes, struct forest *out)
 {
 	struct forest more;
@@ -315,11 +323,11 @@ void forest_make(const struct boxes *boxes, struct forest *out)
 	if (!out->linear_count)
 		return;
 	make(boxes, CLASSIFIER_GROUPS, &more);
-	if (more.linear_count < out->linear_count) {
+	if (more.linear_count) {
+		forest_free(&more);
+	} else {
 		forest_free(out);
 		*out = more;
-	} else {
-		forest_free(&more);
 	}
 }
 
