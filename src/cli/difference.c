@@ -140,7 +140,7 @@ static void print_json(char sign, struct walk *walk, size_t at)
 		return;
 	walk_to(walk, at);
 	within = json_array();
-	for (size_t depth = 0; depth < depth_of(walk->part->line[at]); depth++)
+	for (size_t depth = 0; depth < depth_of(walk->part->line[at]) && walk->above[depth]; depth++)
 		add_within(within, walk->above[depth]);
 	json = json_pack("{s:s, s:s, s:o}", "change", change, "line", line, "within", within);
 	cli_print_line(json);
@@ -156,7 +156,7 @@ static void print_changed(struct shown *shown, char sign, struct walk *walk, siz
 		return;
 	}
 	walk_to(walk, at);
-	for (size_t depth = 0; depth < depth_of(line); depth++) {
+	for (size_t depth = 0; depth < depth_of(line) && walk->above[depth]; depth++) {
 		if (!shown->line[depth] || strcmp(shown->line[depth], walk->above[depth]) != 0)
 			print_shown(shown, ' ', walk->above[depth]);
 	}

@@ -35,7 +35,7 @@ static bool are_halves(const struct prefix *left, const struct prefix *right)
 	       !memcmp(other.address, right->address, sizeof(other.address));
 }
 
-struct addresses addresses_make(struct pool *pool, const struct prefix *items, size_t count, bool not)
+struct addresses addresses_make(struct pool *pool, const struct prefix *items, size_t count, bool negated)
 {
 	struct prefix *made = pool_copy(pool, items, count * sizeof(*items));
 	size_t kept = 0;
@@ -51,7 +51,7 @@ struct addresses addresses_make(struct pool *pool, const struct prefix *items, s
 			made[kept - 1].length--;
 		}
 	}
-	return (struct addresses){ .items = made, .count = kept, .given = true, .not= not};
+	return (struct addresses){ .items = made, .count = kept, .given = true, .negated = negated };
 }
 
 static int first_difference(const struct prefix *first, const struct prefix *last)
@@ -107,7 +107,7 @@ unsigned addresses_families(const struct addresses *addresses)
 {
 	unsigned families = 0;
 
-	if (!addresses->given || addresses->not|| addresses->unknown)
+	if (!addresses->given || addresses->negated || addresses->unknown)
 		return FAMILY_IP;
 	for (size_t i = 0; i < addresses->count; i++)
 		families |= addresses->items[i].version == 4 ? FAMILY_IPV4 : FAMILY_IPV6;
@@ -141,7 +141,7 @@ struct addresses addresses_of_families(struct pool *pool, const struct addresses
 
 bool addresses_equal(const struct addresses *a, const struct addresses *b)
 {
-	if (a->given != b->given || a->not!= b->not|| a->unknown != b->unknown || a->count != b->count)
+	if (a->given != b->given || a->negated != b->negated || a->unknown != b->unknown || a->count != b->count)
 		return false;
 	if (a->unknown && strcmp(a->set, b->set) != 0)
 		return false;
@@ -176,7 +176,7 @@ static bool add_without(struct prefixes *list, const struct prefix *prefix, cons
 
 static bool add_common(struct prefixes *list, const struct prefix *prefix, const struct addresses *other)
 {
-	if (other->not)
+	if (other->negated)
 		return add_without(list, prefix, other);
 	for (size_t i = 0; i < other->count; i++) {
 		if (prefix_covers(&other->items[i], prefix))
@@ -216,11 +216,11 @@ enum terms_result addresses_and(struct pool *pool, const struct addresses *a, co
 		*why = "two conditions on one address, one of them a set whose content is not in the rules";
 		return TERMS_UNSAYABLE;
 	}
-	if (a->not&&b->not) {
+	if (a->negated && b->negated) {
 		*both = not_either(pool, a, b);
 		return TERMS_OK;
 	}
-	if (a->not) {
+	if (a->negated) {
 		const struct addresses *swap = a;
 
 		a = b;

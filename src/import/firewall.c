@@ -141,16 +141,16 @@ struct terms terms_number(unsigned families, enum field field, struct ranges ran
 	return terms;
 }
 
-struct choice choice_flags(struct pool *pool, uint8_t value, uint8_t mask, bool not)
+struct choice choice_flags(struct pool *pool, uint8_t value, uint8_t mask, bool negated)
 {
 	struct terms terms = terms_number(FAMILY_IP, FIELD_PROTOCOL, ranges_one(pool, 6, 6));
 	struct choice choice = { .items = pool_alloc(pool, 8 * sizeof(terms)) };
 
-	if (!not&&value & ~mask)
+	if (!negated && value & ~mask)
 		return choice; /* no packet */
-	if (!not|| value & ~mask) {
-		terms.flags = not ? 0 : value;
-		terms.flags_mask = not ? 0 : mask;
+	if (!negated || value & ~mask) {
+		terms.flags = negated ? 0 : value;
+		terms.flags_mask = negated ? 0 : mask;
 		choice.items[choice.count++] = terms;
 		return choice;
 	}

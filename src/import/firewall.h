@@ -53,7 +53,7 @@ struct rule_limit {
 struct interface_condition {
 	const char **names; /* a '+' or '*' at the end stands for any rest */
 	size_t count;
-	bool not;
+	bool negated;
 	struct interface_condition *next;
 };
 
@@ -174,7 +174,7 @@ bool read_range(const char *text, char separator, enum field field, struct range
 struct terms terms_number(unsigned families, enum field field, struct ranges ranges);
 
 /* Choices for flags of TCP: (flags & mask) == value, or not so. */
-struct choice choice_flags(struct pool *pool, uint8_t value, uint8_t mask, bool not);
+struct choice choice_flags(struct pool *pool, uint8_t value, uint8_t mask, bool negated);
 
 /* The number of a TCP flag, or of a list with commas, "ALL", "NONE"; -1 when it is none. */
 int flags_number(const char *names);

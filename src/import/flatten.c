@@ -80,7 +80,7 @@ static bool rule_is_for(const struct firewall_rule *rule, const char *interface)
 
 		for (size_t i = 0; i < c->count; i++)
 			named |= names_match(c->names[i], interface);
-		if (named == c->not)
+		if (named == c->negated)
 			return false;
 	}
 	return true;
@@ -245,7 +245,7 @@ static int list_chain(struct walk *walk, const struct frame *frame, const struct
 
 static void count_other(struct walk *walk, const struct firewall_rule *rule)
 {
-	if (rule_is_for(rule, "lo") && !rule->interfaces->not)
+	if (rule_is_for(rule, "lo") && !rule->interfaces->negated)
 		walk->flat->loopback_rules++;
 	else
 		walk->flat->other_rules++;

@@ -152,14 +152,14 @@ static int read_words(struct reading *reading, struct error *error)
 		if (reading->skip && !target)
 			continue;
 		if (!strcmp(word, "!")) {
-			reading->not = true;
+			reading->negated = true;
 			continue;
 		}
 		reading->skip = false;
 		err = iptables_option(reading, word, error);
 		if (err)
 			return err;
-		reading->not = false;
+		reading->negated = false;
 		if (reading->jump)
 			return 0;
 	}
@@ -214,6 +214,8 @@ static int read_command(struct file *file, const char *line, char *rest, struct 
 	const char *command = next_word(&rest);
 	const char *name;
 
+	if (!command)
+		return error_at(error, here(file), "counters without a rule");
 	if (!strcmp(command, "-A") || !strcmp(command, "--append"))
 		return read_rule(file, line, rest, error);
 	if (!strcmp(command, "-N") || !strcmp(command, "-P")) { /* as `iptables -S` prints chains */

@@ -12,7 +12,7 @@ struct reading {
 	char **words;
 	size_t count, at;  /* `at`: the next one */
 	unsigned families; /* of the file */
-	bool not;	   /* a `!` stands before the option */
+	bool negated;	   /* a `!` stands before the option */
 	bool skip;	   /* a module that cannot be said: its options have no meaning here, up to the target */
 	bool jump_is_goto;
 	const char *jump; /* the target's name, or NULL */
@@ -25,6 +25,9 @@ char *reading_next(struct reading *reading);
 /* Reads one option, whose values are the next words. Returns 0, or a negative errno with `error` set when the line is
  * no rule: a value that is missing or senseless. What is only not to be said in Sluice is noted in the rule. */
 int iptables_option(struct reading *reading, const char *name, struct error *error);
+
+/* True when the options of "-m NAME" can be read; else `*why` says why Sluice has no words for what they ask. */
+bool iptables_module(const char *name, const char **why);
 
 /* Reads what the target `reading->jump` does, when that is no chain of the user's. */
 int iptables_target(struct reading *reading, struct error *error);

@@ -37,7 +37,7 @@ static int and_terms(struct reading *reading, struct terms terms)
 
 static int and_number(struct reading *reading, enum field field, struct ranges ranges)
 {
-	if (reading->not)
+	if (reading->negated)
 		ranges = ranges_not(&reading->firewall->pool, &ranges, field_last(field));
 	return and_terms(reading, terms_number(FAMILY_IP, field, ranges));
 }
@@ -135,8 +135,9 @@ static int read_addresses(struct reading *reading, char *value, bool source, str
 	}
 	if (err == -EDOM)
 		rule_unsayable(reading->firewall, reading->rule, "its address mask is no prefix");
-	if (!err && (list.count != 1 || list.items[0].length || reading->not))
-		and_addresses(reading, addresses_make(&reading->firewall->pool, list.items, list.count, reading->not),
+	if (!err && (list.count != 1 || list.items[0].length || reading->negated))
+		and_addresses(reading,
+			      addresses_make(&reading->firewall->pool, list.items, list.count, reading->negated),
 			      source);
 	prefixes_free(&list);
 	return err == -EDOM ? 0 : err;
@@ -164,7 +165,8 @@ static int read_address_range(struct reading *reading, char *value, bool source,
 	    memcmp(first.address, last.address, sizeof(first.address)) > 0)
 		return senseless(reading, source ? "--src-range" : "--dst-range", value, error);
 	addresses_from_range(&list, &first, &last);
-	and_addresses(reading, addresses_make(&reading->firewall->pool, list.items, list.count, reading->not), source);
+	and_addresses(reading, addresses_make(&reading->firewall->pool, list.items, list.count, reading->negated),
+		      source);
 	prefixes_free(&list);
 	return 0;
 }
@@ -193,7 +195,7 @@ static int read_interface(struct reading *reading, char *value, struct error *er
 
 	condition->names = pool_copy(&reading->firewall->pool, &name, sizeof(const char *));
 	condition->count = 1;
-	condition->not = reading->not;
+	condition->negated = reading->negated;
 	condition->next = reading->rule->interfaces;
 	reading->rule->interfaces = condition;
 	return 0;
@@ -203,7 +205,7 @@ static int read_fragment(struct reading *reading, char *value, struct error *err
 {
 	struct terms terms = terms_all(reading->families);
 
-	terms.fragments = reading->not ? FRAGMENT_KIND_NONE | FRAGMENT_KIND_FIRST : FRAGMENT_KIND_LATER;
+	terms.fragments = reading->negated ? FRAGMENT_KIND_NONE | FRAGMENT_KIND_FIRST : FRAGMENT_KIND_LATER;
 	return and_terms(reading, terms);
 }
 
@@ -238,7 +240,7 @@ static int read_ports(struct reading *reading, char *value, struct error *error)
 
 	if (err)
 		return err;
-	if (reading->not) {
+	if (reading->negated) {
 		and_number(reading, FIELD_SPORT, ranges);
 		return and_number(reading, FIELD_DPORT, ranges);
 	}
@@ -254,12 +256,13 @@ static int read_flags(struct reading *reading, char *mask, struct error *error)
 
 	if (bits < 0 || set < 0)
 		return senseless(reading, "--tcp-flags", bits < 0 ? mask : value ? value : "", error);
-	return and_choice(reading, choice_flags(&reading->firewall->pool, (uint8_t)set, (uint8_t)bits, reading->not));
+	return and_choice(reading,
+			  choice_flags(&reading->firewall->pool, (uint8_t)set, (uint8_t)bits, reading->negated));
 }
 
 static int read_syn(struct reading *reading, char *value, struct error *error)
 {
-	return and_choice(reading, choice_flags(&reading->firewall->pool, 0x02, 0x17, reading->not));
+	return and_choice(reading, choice_flags(&reading->firewall->pool, 0x02, 0x17, reading->negated));
 }
 
 static int read_icmp(struct reading *reading, char *value, int version, struct error *error)
@@ -286,12 +289,12 @@ static int read_icmp(struct reading *reading, char *value, int version, struct e
 	}
 	if (slash && !read_range(slash, ':', FIELD_CODE, &code))
 		return senseless(reading, "code", slash, error);
-	if (slash && reading->not) {
+	if (slash && reading->negated) {
 		rule_unsayable(reading->firewall, reading->rule, "any other type and code than one");
 		return 0;
 	}
 	terms.numbers[FIELD_TYPE] = ranges_make(pool, &type, 1);
-	if (reading->not)
+	if (reading->negated)
 		terms.numbers[FIELD_TYPE] = ranges_not(pool, &terms.numbers[FIELD_TYPE], 255);
 	if (slash)
 		terms.numbers[FIELD_CODE] = ranges_make(pool, &code, 1);
@@ -316,7 +319,7 @@ static int read_mac(struct reading *reading, char *value, struct error *error)
 
 	if (sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", m, m + 1, m + 2, m + 3, m + 4, m + 5, &more) != 6)
 		return senseless(reading, "--mac-source", value, error);
-	if (reading->not)
+	if (reading->negated)
 		rule_unsayable(reading->firewall, reading->rule, "every Ethernet address but one");
 	terms.has_mac = true;
 	return and_terms(reading, terms);
@@ -386,12 +389,12 @@ static int set_limit(struct reading *reading, enum limit_kind kind, const char *
 
 static int read_limit(struct reading *reading, char *value, struct error *error)
 {
-	return set_limit(reading, reading->not? LIMIT_OVER : LIMIT_UPTO, value);
+	return set_limit(reading, reading->negated ? LIMIT_OVER : LIMIT_UPTO, value);
 }
 
 static int read_limit_over(struct reading *reading, char *value, struct error *error)
 {
-	return set_limit(reading, reading->not? LIMIT_UPTO : LIMIT_OVER, value);
+	return set_limit(reading, reading->negated ? LIMIT_UPTO : LIMIT_OVER, value);
 }
 
 static int read_burst(struct reading *reading, char *value, struct error *error)
@@ -432,7 +435,7 @@ static int read_set(struct reading *reading, char *value, struct error *error)
 {
 	const char *name = firewall_set_name(reading->firewall, value);
 	const char *direction = reading_next(reading);
-	struct addresses addresses = { .given = true, .not= reading->not, .set = name, .unknown = true };
+	struct addresses addresses = { .given = true, .negated = reading->negated, .set = name, .unknown = true };
 	struct firewall_set *set;
 
 	if (!direction || (strcmp(direction, "src") != 0 && strcmp(direction, "dst") != 0)) {
@@ -459,7 +462,7 @@ static int read_address_type(struct reading *reading, const char *value, bool so
 						: (struct prefix){ .version = 6, .length = 8, .address = { 0xff } };
 
 	if (!strcasecmp(value, "MULTICAST"))
-		return and_addresses(reading, addresses_make(&reading->firewall->pool, &multicast, 1, reading->not),
+		return and_addresses(reading, addresses_make(&reading->firewall->pool, &multicast, 1, reading->negated),
 				     source);
 	rule_unsayable(reading->firewall, reading->rule,
 		       "the kernel's routes say which addresses are %s; write these addresses themselves", value);
@@ -486,7 +489,7 @@ static int read_states(struct reading *reading, char *value, struct error *error
 			rule_unsayable(reading->firewall, reading->rule, "there is no connection tracking in Sluice");
 		states |= state_number(word);
 	}
-	reading->states &= reading->not ? STATE_ALL & ~states : states;
+	reading->states &= reading->negated ? STATE_ALL & ~states : states;
 	return 0;
 }
 
@@ -503,51 +506,14 @@ static int read_goto(struct reading *reading, char *value, struct error *error)
 	return 0;
 }
 
-/* What each of these asks is nothing that a single packet says. */
-static const struct {
-	const char *name, *why;
-} modules[] = {
-	{ "bpf", "a program of somebody else's" },
-	{ "connbytes", "there is no connection tracking in Sluice" },
-	{ "connlabel", "there is no connection tracking in Sluice" },
-	{ "connlimit", "there is no connection tracking in Sluice: connections cannot be counted" },
-	{ "connmark", "there is no connection tracking in Sluice" },
-	{ "geoip", "write the addresses of these countries into a set" },
-	{ "helper", "there is no connection tracking in Sluice" },
-	{ "mark", "before XDP nothing has set a mark" },
-	{ "owner", "XDP does not know sockets" },
-	{ "physdev", "XDP sees the port of a bridge itself: write an interface block for it" },
-	{ "policy", "IPsec comes after XDP" },
-	{ "quota", "there are no quotas in Sluice" },
-	{ "realm", "routing comes after XDP" },
-	{ "recent", "use a limit per source, or a dynamic set with a timeout" },
-	{ "rpfilter", "routing comes after XDP: write the addresses that may come from there" },
-	{ "socket", "XDP does not know sockets" },
-	{ "statistic", "Sluice does not decide by chance" },
-	{ "string", "Sluice does not look into what packets carry" },
-	{ "time", "rules do not know the time of day: apply another policy then" },
-	{ "u32", "there are no words for single bytes in Sluice" },
-};
-
-/* Of which the options are read below. */
-static const char *const readable[] = { "tcp", "udp",	  "sctp",    "icmp",	 "icmp6", "icmpv6",    "multiport",
-					"mac", "ttl",	  "hl",	     "length",	 "dscp",  "limit",     "hashlimit",
-					"set", "comment", "iprange", "addrtype", "state", "conntrack", "udplite" };
-
 static int read_module(struct reading *reading, char *value, struct error *error)
 {
-	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++) {
-		if (!strcmp(readable[i], value))
-			return 0;
-	}
+	const char *why;
+
+	if (iptables_module(value, &why))
+		return 0;
 	reading->skip = true;
-	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
-		if (!strcmp(modules[i].name, value)) {
-			rule_unsayable(reading->firewall, reading->rule, "-m %s: %s", value, modules[i].why);
-			return 0;
-		}
-	}
-	rule_unsayable(reading->firewall, reading->rule, "-m %s: there are no words for that in Sluice", value);
+	rule_unsayable(reading->firewall, reading->rule, "-m %s: %s", value, why);
 	return 0;
 }
 

@@ -10,7 +10,7 @@ static bool same_interfaces(const struct firewall_rule *a, const struct firewall
 	const struct interface_condition *left = a->interfaces, *right = b->interfaces;
 
 	for (; left && right; left = left->next, right = right->next) {
-		if (left->not!= right->not|| left->count != 1 || right->count != 1 ||
+		if (left->negated != right->negated || left->count != 1 || right->count != 1 ||
 		    strcmp(left->names[0], right->names[0]) != 0)
 			return false;
 	}
@@ -134,7 +134,7 @@ static void add_names(const struct firewall *firewall, struct firewall_chain *ch
 		const struct firewall_rule *rule = &chain->rules[i];
 
 		for (const struct interface_condition *c = rule->interfaces; c; c = c->next) {
-			for (size_t n = 0; n < c->count && !c->not; n++)
+			for (size_t n = 0; n < c->count && !c->negated; n++)
 				add_name(names, c->names[n]);
 		}
 		if (rule->target)

@@ -59,6 +59,9 @@ void nft_match(struct nft_rule *reading, const json_t *left, const char *op, con
  * which, and how many bits of it count (0: all). */
 char nft_address_key(const json_t *expression, unsigned *family, int *length);
 
+/* Why there are no words in Sluice for a condition on this expression. */
+const char *nft_reason(const json_t *left);
+
 /* As rule_unsayable, with the expression behind the reason. */
 void nft_unsayable(struct nft_rule *reading, const char *why, const json_t *expression);
 

@@ -59,56 +59,6 @@ static const struct {
 	{ "vlan", "id", FIELD_VLAN, FAMILY_ALL, 0 },
 };
 
-/* Why what stands left has no words in Sluice. */
-static const struct {
-	const char *kind, *key, *why;
-} reasons[] = {
-	{ "ct", NULL, "there is no connection tracking in Sluice" },
-	{ "fib", NULL, "routing comes after XDP: write the addresses themselves" },
-	{ "rt", NULL, "routing comes after XDP" },
-	{ "socket", NULL, "XDP does not know sockets" },
-	{ "osf", NULL, "Sluice does not guess what system a packet is from" },
-	{ "numgen", NULL, "Sluice does not decide by chance" },
-	{ "jhash", NULL, "Sluice does not decide by a hash" },
-	{ "symhash", NULL, "Sluice does not decide by a hash" },
-	{ "ipsec", NULL, "IPsec comes after XDP" },
-	{ "tcp option", NULL, "Sluice does not read options of TCP" },
-	{ "ip option", NULL, "Sluice does not read options of IPv4" },
-	{ "sctp chunk", NULL, "Sluice does not look into what packets carry" },
-	{ "meta", "mark", "before XDP nothing has set a mark" },
-	{ "meta", "oif", "what arrives has no way out yet" },
-	{ "meta", "oifname", "what arrives has no way out yet" },
-	{ "meta", "skuid", "XDP does not know sockets" },
-	{ "meta", "skgid", "XDP does not know sockets" },
-	{ "meta", "cgroup", "XDP does not know sockets" },
-	{ "meta", "pkttype", "write the addresses: `to 224.0.0.0/4` for multicast" },
-	{ "meta", "day", "rules do not know the time of day: apply another policy then" },
-	{ "meta", "hour", "rules do not know the time of day: apply another policy then" },
-	{ "meta", "time", "rules do not know the time of day: apply another policy then" },
-	{ "exthdr", NULL, "of extension headers Sluice only sees that they are there" },
-	{ "payload", NULL, "there are no words for this field in Sluice" },
-	{ NULL, NULL, "there are no words for that in Sluice" },
-};
-
-void nft_unsayable(struct nft_rule *reading, const char *why, const json_t *expression)
-{
-	CLEANUP_FREE char *text = json_dumps(expression, JSON_COMPACT | JSON_ENCODE_ANY);
-
-	rule_unsayable(reading->nft->firewall, &reading->rule, "%s: %.200s", why, text ? text : "");
-}
-
-static const char *reason_for(const json_t *left)
-{
-	for (size_t i = 0; reasons[i].kind; i++) {
-		const json_t *there = json_object_get(left, reasons[i].kind);
-		const char *key = json_string_value(json_object_get(there, "key"));
-
-		if (there && (!reasons[i].key || (key && !strcmp(key, reasons[i].key))))
-			return reasons[i].why;
-	}
-	return "there are no words for that in Sluice";
-}
-
 static bool is_payload(const json_t *expression, const char *protocol, const char *field)
 {
 	const json_t *payload = json_object_get(expression, "payload");
@@ -242,13 +192,15 @@ static bool compare_numbers(struct pool *pool, const struct selector *selector, 
 	uint32_t last = field_last(selector->field);
 	const struct range *first = ranges->items;
 
-	if (!strcmp(op, "!="))
-		*ranges = ranges_not(pool, ranges, last);
-	else if (!strcmp(op, "==") || !strcmp(op, "in"))
+	if (!strcmp(op, "==") || !strcmp(op, "in"))
 		return true;
-	else if (ranges->count != 1 || first->low != first->high)
+	if (!strcmp(op, "!=")) {
+		*ranges = ranges_not(pool, ranges, last);
+		return true;
+	}
+	if (ranges->count != 1 || first->low != first->high)
 		return false;
-	else if (!strcmp(op, "<"))
+	if (!strcmp(op, "<"))
 		*ranges = first->low ? ranges_one(pool, 0, first->low - 1) : ranges_make(pool, NULL, 0);
 	else if (!strcmp(op, "<="))
 		*ranges = ranges_one(pool, 0, first->low);
@@ -343,9 +295,9 @@ static bool address_choice(struct nft_rule *reading, const struct selector *sele
 	struct terms terms = selector->implied;
 	struct addresses addresses = { .given = true, .unknown = named && is_unknown(named) };
 	struct values values = { 0 };
-	bool not = !strcmp(op, "!=");
+	bool negated = !strcmp(op, "!=");
 
-	if (!not&&strcmp(op, "==") != 0)
+	if (!negated && strcmp(op, "==") != 0)
 		return false;
 	if (!addresses.unknown) {
 		bool read = values_add_prefixes(reading, right, &values);
@@ -358,7 +310,7 @@ static bool address_choice(struct nft_rule *reading, const struct selector *sele
 	}
 	if (named)
 		name_set(reading, word + 1, named, &addresses);
-	addresses.not = not;
+	addresses.negated = negated;
 	*(selector->source ? &terms.source : &terms.destination) = addresses;
 	*choice = choice_one(pool, terms);
 	return true;
@@ -553,7 +505,7 @@ static void match_interface(struct nft_rule *reading, const char *op, const json
 	condition->names = pool_alloc(&firewall->pool, values.word_count * sizeof(const char *));
 	for (size_t i = 0; i < values.word_count; i++)
 		condition->names[condition->count++] = pool_text(&firewall->pool, "%s", values.words[i]);
-	condition->not = !strcmp(op, "!=");
+	condition->negated = !strcmp(op, "!=");
 	condition->next = reading->rule.interfaces;
 	reading->rule.interfaces = condition;
 	values_free(&values);
@@ -615,7 +567,7 @@ void nft_match(struct nft_rule *reading, const json_t *left, const char *op, con
 			  : field_choice(reading, left, op, right, &choice)) {
 		rule_and(reading->nft->firewall, &reading->rule, choice);
 	} else {
-		nft_unsayable(reading, fields ? "a concatenation that Sluice has no words for" : reason_for(left),
+		nft_unsayable(reading, fields ? "a concatenation that Sluice has no words for" : nft_reason(left),
 			      left);
 	}
 }

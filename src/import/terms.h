@@ -51,7 +51,7 @@ struct addresses {
 	const struct prefix *items;
 	size_t count;
 	bool given;	 /* false: any */
-	bool not;	 /* those that are not in `items` */
+	bool negated;	 /* those that are not in `items` */
 	const char *set; /* the name that the list goes by, or NULL */
 	bool unknown;	 /* of a set: what is in it is not known here; `items` is empty */
 };
@@ -113,7 +113,7 @@ struct ranges ranges_not(struct pool *pool, const struct ranges *ranges, uint32_
 struct ranges ranges_and(struct pool *pool, const struct ranges *a, const struct ranges *b);
 
 /* Prefixes in normal form from any: the items are copied. */
-struct addresses addresses_make(struct pool *pool, const struct prefix *items, size_t count, bool not);
+struct addresses addresses_make(struct pool *pool, const struct prefix *items, size_t count, bool negated);
 
 /* Appends the prefixes that together are the addresses from `first` to `last`, of one version. */
 void addresses_from_range(struct prefixes *list, const struct prefix *first, const struct prefix *last);

@@ -117,15 +117,15 @@ static void print_ranges(FILE *out, enum field field, const struct terms *terms)
 	CLEANUP_FREE struct range *holes = xcalloc(ranges->count + 1, sizeof(*holes));
 	size_t hole_count = find_holes(ranges, field_last(field), holes);
 	bool can_negate = field != FIELD_TYPE && field != FIELD_CODE;
-	bool not = can_negate && hole_count &&
-		   hole_count < ranges->count +
-					(ranges->items[0].high == field_last(field) && holes[0].low == holes[0].high);
-	const struct range *items = not ? holes : ranges->items;
-	size_t count = not ? hole_count : ranges->count;
+	bool negated = can_negate && hole_count &&
+		       hole_count < ranges->count + (ranges->items[0].high == field_last(field) &&
+						     holes[0].low == holes[0].high);
+	const struct range *items = negated ? holes : ranges->items;
+	size_t count = negated ? hole_count : ranges->count;
 
 	bool list = count > 1 || is_several(field, &items[0]);
 
-	fprintf(out, " %s%s%s", field_name(field), not? " not" : "", list ? " {" : "");
+	fprintf(out, " %s%s%s", field_name(field), negated ? " not" : "", list ? " {" : "");
 	for (size_t i = 0; i < count; i++) {
 		fputs(i ? ", " : " ", out);
 		print_range(out, field, terms, &items[i]);
@@ -137,7 +137,7 @@ static void print_addresses(FILE *out, const char *word, const struct addresses 
 {
 	char text[PREFIX_TEXT_MAX];
 
-	fprintf(out, " %s%s", word, addresses->not? " not" : "");
+	fprintf(out, " %s%s", word, addresses->negated ? " not" : "");
 	if (addresses->set) {
 		fprintf(out, " @%s", addresses->set);
 		return;
@@ -199,7 +199,7 @@ static void print_marks(FILE *out, const struct terms *terms, unsigned fragments
 
 static bool says_family(const struct addresses *addresses)
 {
-	return addresses->given && !addresses->not && !addresses->unknown && addresses->count;
+	return addresses->given && !addresses->negated && !addresses->unknown && addresses->count;
 }
 
 /* Family and protocol, as far as nothing else in the line says them. */

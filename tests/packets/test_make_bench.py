@@ -3,7 +3,9 @@
 affair."""
 import ipaddress
 import json
+import lzma
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,8 +20,10 @@ BUILD = os.path.dirname(SLUICE)
 sys.path.insert(0, BENCH)
 
 import claims  # noqa: E402
+import filter_rules  # noqa: E402
 import lists  # noqa: E402
 import plot  # noqa: E402
+import rules  # noqa: E402
 from screen import count, spread  # noqa: E402
 
 LISTS = [(lists.blocklist4, 4), (lists.lengths4, 4), (lists.blocklist6, 6)]
@@ -114,6 +118,72 @@ def test_a_plot_is_svg_with_axes_and_every_line():
     assert "prefers-color-scheme: dark" in plot.cost(rows)
 
 
+SETS = [(kind, family) for kind in ("acl", "fw", "ipc") for family in (4, 6)]
+
+
+@pytest.mark.parametrize("kind, family", SETS)
+def test_a_set_of_rules_is_the_same_each_time_and_has_no_rule_twice(kind, family):
+    made = rules.generate(kind, 2000, family)
+    assert len(made) == 2000 == len({rule[:6] for rule in made}) and made == rules.generate(kind, 2000, family)
+    assert made != rules.generate(kind, 2000, family, seed=2)
+    assert 0.2 < sum(not rule.accept for rule in made) / 2000 < 0.45
+
+
+@pytest.mark.parametrize("kind, family", SETS)
+def test_the_first_rule_that_matches_has_the_word(kind, family, tmp_path):
+    """Packets made for rules, judged by the program, and in the plainest way there is."""
+    made = rules.generate(kind, 500, family)
+    frames = filter_rules.traffic(made, 400)
+    (tmp_path / "policy").write_text(rules.policy(made, "port0"))
+    filter_rules.write_capture(tmp_path / "pcap", frames)
+    lines = [json.loads(line) for line in sh(SLUICE, "replay", tmp_path / "policy", tmp_path / "pcap", "-j").stdout.splitlines()]
+    assert len(lines) == len(frames)
+    for line in lines:
+        first = next(number for number, rule in enumerate(made) if matches(rule, line))
+        assert line["rule"].endswith(f":{first + 3}")  # the filter's first rule is line 3
+        assert line["verdict"] == ("pass" if made[first].accept else "drop")
+
+
+def matches(rule, line):
+    def inside(prefix, address):
+        return not prefix or ipaddress.ip_address(address) in ipaddress.ip_network(lists.text(prefix, rule.family))
+
+    protocol = {"tcp": 6, "udp": 17}[line["proto"]]
+    return (rule.protocol in (0, protocol) and inside(rule.source, line["src"]) and inside(rule.destination, line["dst"]) and
+            rule.sport[0] <= line["sport"] <= rule.sport[1] and rule.dport[0] <= line["dport"] <= rule.dport[1])
+
+
+CLASSBENCH = ("@102.70.227.19/32\t1.28.11.0/24\t0 : 65535\t1712 : 1712\t0x06/0xFF\t0x1000/0x1000\t\n"
+              "@0.0.0.0/0\t227.92.161.59/32\t53 : 53\t1024 : 65535\t0x11/0xFF\t0x0000/0x0000\t\n"
+              "@10.0.0.0/8\t0.0.0.0/0\t0 : 65535\t0 : 65535\t0x00/0x00\t0x0000/0x0000\t\n"
+              "@10.0.0.0/8\t0.0.0.0/0\t0 : 65535\t0 : 65535\t0x2F/0xFF\t0x0000/0x0000\t\n")
+
+
+def test_a_set_in_the_format_of_classbench(tmp_path):
+    (tmp_path / "plain").write_text(CLASSBENCH)
+    with lzma.open(tmp_path / "packed.xz", "wt") as packed:
+        packed.write(CLASSBENCH)
+    assert rules.read(tmp_path / "plain") == rules.read(tmp_path / "packed.xz")
+    printed = sh("/usr/bin/python3", "-B", os.path.join(BENCH, "rules.py"), tmp_path / "plain").stdout
+    assert printed.splitlines()[2:-3] == [
+        "        drop tcp from 102.70.227.19/32 to 1.28.11.0/24 dport 1712",
+        "        accept udp to 227.92.161.59/32 sport 53 dport 1024-65535", "        accept from 10.0.0.0/8",
+        "        drop protocol 47 from 10.0.0.0/8"]
+    said = sh("/usr/bin/python3", "-B", os.path.join(BENCH, "rules.py"), tmp_path / "plain", "--nft").stdout
+    assert "ip saddr 102.70.227.19/32 ip daddr 1.28.11.0/24 tcp dport 1712 drop" in said
+    assert "ip saddr 10.0.0.0/8 meta l4proto 47 drop" in said
+
+
+@pytest.mark.parametrize("how", ["--nft", "--map"])
+def test_nft_takes_what_is_made_for_it(how, tmp_path):
+    if not shutil.which("nft"):
+        pytest.skip("no nft here")
+    for kind, family in SETS:
+        text = sh("/usr/bin/python3", "-B", os.path.join(BENCH, "rules.py"), kind, 10, family, how).stdout
+        (tmp_path / "rules").write_text(text)
+        sh("unshare", "-n", "nft", "-f", tmp_path / "rules")
+
+
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
     """The whole script, writing beside links to what was built."""
@@ -154,6 +224,21 @@ def test_everyone_drops_everything_or_says_why_not(quick):
                 assert 0 < row["own"]["busy"] <= 1.1
         assert rows["sluice-dynamic"]["kernel_mib"] > 50  # room for a million: maps in maps are counted
         assert rows["sluice"]["kernel_mib"] > 0 and rows["sluice"]["load_s"] > 0
+
+
+def test_filter_rules_are_measured_beside_nftables(quick):
+    printed, written, _ = quick
+    costs = written["filter"]["cost"]
+    assert [(r["kind"], r["rules"], r["family"], r["flows"]) for r in costs] == [
+        ("acl", 100, family, flows) for family in (4, 6) for flows in (1, 4096)]
+    assert all(r["policy_ns"] > 0 and 0 <= r["dropped"] <= 1 for r in costs)
+    road = {(r["rules"], r["who"]): r for r in written["filter"]["road"]}
+    assert set(road) == {(100, who) for who in ("sluice", "nft-linear", "nft-map")}
+    for row in road.values():
+        if "skipped" in row:
+            assert row["who"] != "sluice" and row["skipped"] in printed
+        else:
+            assert row["load_s"] > 0 and row["cpu_ns"] > 10 and row["pps"] > 1000 and row["passed"] < 1
 
 
 def namespaces():
