@@ -20,15 +20,21 @@ PREFIX_TABLE(classifier6);
 /* 0 when the extra of that number holds the key. */
 __noinline __u64 classify_extra4(const struct filter_key *key, __u32 number)
 {
-	const __u8 *image = bpf_map_lookup_elem(&classifier4, &(__u32){ 0 });
+	const __u8 *image;
 
+	if (!CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, extras_mask))
+		return 1; /* see UNUSED in packet.h */
+	image = bpf_map_lookup_elem(&classifier4, &(__u32){ 0 });
 	return image && key ? classifier_extra(image, CLASSIFIER_LAYOUT4, key, number) : 1;
 }
 
 __noinline __u64 classify_extra6(const struct filter_key *key, __u32 number)
 {
-	const __u8 *image = bpf_map_lookup_elem(&classifier6, &(__u32){ 0 });
+	const __u8 *image;
 
+	if (!CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, extras_mask))
+		return 1; /* see UNUSED in packet.h */
+	image = bpf_map_lookup_elem(&classifier6, &(__u32){ 0 });
 	return image && key ? classifier_extra(image, CLASSIFIER_LAYOUT6, key, number) : 1;
 }
 

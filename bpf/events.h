@@ -33,7 +33,7 @@ __noinline int write_event(const struct packet *pkt, __u32 verdict)
 {
 	struct event *event;
 
-	if (!pkt)
+	if (UNUSED(config.filter_needs & FILTER_NEEDS_LOG) || !pkt)
 		return 0;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {

@@ -174,8 +174,11 @@ static __always_inline void fill_key(struct xdp_md *ctx, const struct packet *pk
  * stack, because the classifier needs more than half of the 512 bytes that a program's calls have in all. */
 __noinline __u32 filter_number4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	struct filter_key *key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
+	struct filter_key *key;
 
+	if (UNUSED(config.filter))
+		return CLASSIFIER_NONE;
+	key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
 	if (!pkt || !key)
 		return CLASSIFIER_NONE;
 	key->addresses[0] = 0;
@@ -187,8 +190,11 @@ __noinline __u32 filter_number4(struct xdp_md *ctx, const struct packet *pkt, __
 
 __noinline __u32 filter_number6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	struct filter_key *key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
+	struct filter_key *key;
 
+	if (UNUSED(config.filter))
+		return CLASSIFIER_NONE;
+	key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
 	if (!pkt || !key)
 		return CLASSIFIER_NONE;
 	key->addresses[0] = bpf_be64_to_cpu(pkt->source.words[0]);

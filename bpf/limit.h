@@ -71,13 +71,16 @@ static __always_inline int limit_take_either(__u64 *first, __u64 *second, const 
 	return 0;
 }
 
-/* Returns 1 when the packet is over the limit. A function of its own: the verifier checks it once, and packets that meet
- * no limit do not pay for it. */
+/* Returns 1 when the packet is over the limit. A function of its own: the verifier checks it once, and packets that
+ * meet no limit do not pay for it. */
 __noinline int limit_is_over(const struct limit *limit)
 {
-	struct limits *state = bpf_map_lookup_elem(&limits, &(__u32){ 0 });
+	struct limits *state;
 	__u64 hash;
 
+	if (UNUSED(config.filter_needs & FILTER_NEEDS_LIMIT))
+		return 1;
+	state = bpf_map_lookup_elem(&limits, &(__u32){ 0 });
 	if (!limit || !state)
 		return 1;
 	if (!limit->key.version) {

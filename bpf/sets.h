@@ -92,10 +92,14 @@ static __always_inline int set_has(__u32 index, __u32 version, const union addre
 /* As set_has, checked by the verifier once for all that call it. */
 __noinline int set_has_address(__u32 index, __u32 version, const union address *address)
 {
+	if (UNUSED(config.except_sets + config.from_sets + config.to_sets + config.filter_source_sets +
+		   config.filter_destination_sets))
+		return 0;
 	return address && index < DYNAMIC_COUNT && set_has(index, version, address);
 }
 
-/* Inlined, it is some nanoseconds faster. The verifier's budget does not allow that for many sets, or beside a filter. */
+/* Inlined, it is some nanoseconds faster. The verifier's budget does not allow that for many sets, or beside a filter.
+ */
 static __always_inline int block_has(__u32 index, const struct packet *pkt, const union address *address)
 {
 	int many = config.filter || config.except_sets + config.from_sets + config.to_sets > DYNAMIC_MAX;

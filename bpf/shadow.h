@@ -102,9 +102,12 @@ static __always_inline void shadow_count(const struct shadow_pair *pair, const s
 /* The active program, at its end. A function of its own: the entry has no room left on its stack. */
 __noinline int shadow_compare(const struct packet *pkt, __u32 verdict)
 {
-	struct shadow_note *note = shadow_noted();
 	struct shadow_pair pair = {};
+	struct shadow_note *note;
 
+	if (UNUSED(config.shadow == SHADOW_ACTIVE))
+		return 0;
+	note = shadow_noted();
 	if (!pkt || !note || !note->noted)
 		return 0;
 	note->noted = 0;

@@ -38,7 +38,7 @@ __noinline int track_later(struct packet *pkt)
 	struct fragments_value *first;
 	struct fragments_key key;
 
-	if (!pkt)
+	if (UNUSED(config.fragments_track) || !pkt)
 		return VERDICT_DROP;
 	key = track_key(pkt);
 	first = bpf_map_lookup_elem(&fragments, &key);
@@ -55,7 +55,7 @@ __noinline int track_first(const struct packet *pkt, __u32 verdict)
 	struct fragments_value value = {};
 	struct fragments_key key;
 
-	if (!pkt)
+	if (UNUSED(config.fragments_track) || !pkt)
 		return 0;
 	key = track_key(pkt);
 	value.expires = packet_time() + FRAGMENTS_TIMEOUT;
