@@ -71,8 +71,8 @@ static __always_inline int limit_take_either(__u64 *first, __u64 *second, const 
 	return 0;
 }
 
-/* Returns 1 when the packet is over the limit. A function of its own: the verifier checks it once, and packets that meet
- * no limit do not pay for it. */
+/* Returns 1 when the packet is over the limit. A function of its own: the verifier checks it once, and packets that
+ * meet no limit do not pay for it. */
 __noinline int limit_is_over(const struct limit *limit)
 {
 	struct limits *state = bpf_map_lookup_elem(&limits, &(__u32){ 0 });

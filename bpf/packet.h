@@ -40,12 +40,12 @@ struct packet {
 	__u16 source_port; /* host byte order */
 	__u16 destination_port;
 	/* What only some policies ask for: wants(). */
-	__u16 ip_length;   /* the IP packet, header and all; 65535 also for more */
-	__u8 tcp_flags;	   /* with HAS_FLAGS */
+	__u16 ip_length; /* the IP packet, header and all; 65535 also for more */
+	__u8 tcp_flags;	 /* with HAS_FLAGS */
 	__u8 dscp;
-	__u8 extensions;   /* a bit for each enum filter_extension */
-	__u8 logged;	   /* 1: it is to become an event */
-	__u16 transport;   /* offset of the header above IP */
+	__u8 extensions;      /* a bit for each enum filter_extension */
+	__u8 logged;	      /* 1: it is to become an event */
+	__u16 transport;      /* offset of the header above IP */
 	__u32 identification; /* of a fragment; network byte order for IPv6, the lower 16 bits for IPv4 */
 	union address source;
 	union address destination;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
- * reject: the packet becomes its own answer, a TCP reset or an ICMP error, and leaves through the interface that it came
- * in by. It has the addresses of the packet, the other way round, and its VLAN tags. What must not be answered (RFC
- * 1122, section 3.2.2; RFC 4443, section 2.4 (e)) and what comes too often is dropped.
+ * reject: the packet becomes its own answer, a TCP reset or an ICMP error, and leaves through the interface that it
+ * came in by. It has the addresses of the packet, the other way round, and its VLAN tags. What must not be answered
+ * (RFC 1122, section 3.2.2; RFC 4443, section 2.4 (e)) and what comes too often is dropped.
  */
 #ifndef SLUICE_BPF_REJECT_H
 #define SLUICE_BPF_REJECT_H
@@ -184,8 +184,8 @@ static __always_inline struct tcphdr reset_of(const struct packet *pkt, const st
 		reset.ack_seq = bpf_htonl(bpf_ntohl(segment->seq) + payload + !!(pkt->tcp_flags & TCP_SYN) +
 					  !!(pkt->tcp_flags & TCP_FIN));
 	}
-	reset.check = checksum(add_words(pseudo_header(pkt, IPPROTO_TCP, sizeof(reset)), (__u32 *)&reset,
-					 sizeof(reset) / 4));
+	reset.check =
+		checksum(add_words(pseudo_header(pkt, IPPROTO_TCP, sizeof(reset)), (__u32 *)&reset, sizeof(reset) / 4));
 	return reset;
 }
 
@@ -227,12 +227,12 @@ static __always_inline int answer_reset(struct xdp_md *ctx, const struct packet 
 		out += sizeof(struct ipv6hdr);
 	}
 	*(struct tcphdr *)out = reset;
-	return cut_frame(ctx, network + sizeof(reset) +
-				      (pkt->version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
+	return cut_frame(ctx,
+			 network + sizeof(reset) + (pkt->version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
 }
 
-/* The sum of `length` bytes from `offset` on, to the end of the frame. A function of its own: the verifier counts each of
- * its turns, so they should be few. */
+/* The sum of `length` bytes from `offset` on, to the end of the frame. A function of its own: the verifier counts each
+ * of its turns, so they should be few. */
 __noinline __u64 sum_rest(struct xdp_md *ctx, __u32 offset, __u32 length)
 {
 	__u32 rest = length % sizeof(__u32), last = 0;
@@ -292,7 +292,8 @@ static __always_inline int quote(struct xdp_md *ctx, const struct packet *pkt, _
 	return most;
 }
 
-/* The headers of the answer, in front of `quoted` bytes. Returns where the ICMP header begins, -1 where there is no room. */
+/* The headers of the answer, in front of `quoted` bytes. Returns where the ICMP header begins, -1 where there is no
+ * room. */
 static __always_inline int write_headers(struct xdp_md *ctx, const struct packet *pkt, __u32 network, __u32 quoted)
 {
 	void *out = (void *)(long)ctx->data + network;

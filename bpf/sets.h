@@ -95,7 +95,8 @@ __noinline int set_has_address(__u32 index, __u32 version, const union address *
 	return address && index < DYNAMIC_COUNT && set_has(index, version, address);
 }
 
-/* Inlined, it is some nanoseconds faster. The verifier's budget does not allow that for many sets, or beside a filter. */
+/* Inlined, it is some nanoseconds faster. The verifier's budget does not allow that for many sets, or beside a filter.
+ */
 static __always_inline int block_has(__u32 index, const struct packet *pkt, const union address *address)
 {
 	int many = config.filter || config.except_sets + config.from_sets + config.to_sets > DYNAMIC_MAX;
