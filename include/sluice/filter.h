@@ -32,8 +32,9 @@ enum filter_protocol {
 };
 
 /* Of filter_key.ranges. */
-#define FILTER_LENGTH_SHIFT 0 /* 16 bits: bytes of the IP packet, its header and all; of the frame if it is not IP;
-			       * 65535 also for more */
+#define FILTER_LENGTH_SHIFT \
+	0 /* 16 bits: bytes of the IP packet, its header and all; of the frame if it is not IP; \
+	   * 65535 also for more */
 #define FILTER_HOP_LIMIT_SHIFT 17 /* 8 bits */
 #define FILTER_DSCP_SHIFT 26	  /* 6 bits */
 #define FILTER_VLAN_SHIFT 33	  /* 13 bits: id of the outermost tag */

@@ -18,7 +18,7 @@ enum fragment {
 enum packet_has {
 	HAS_ADDRESSES = 1 << 0, /* version, source, destination, protocol */
 	HAS_PORTS = 1 << 1,
-	HAS_ICMP = 1 << 2, /* icmp_type, icmp_code */
+	HAS_ICMP = 1 << 2,  /* icmp_type, icmp_code */
 	HAS_FLAGS = 1 << 3, /* tcp_flags: the whole TCP header is there */
 };
 

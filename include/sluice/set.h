@@ -16,8 +16,8 @@
 #define SET_LENGTHS 8
 
 /* Dynamic sets that the `except`s of one interface can name, that its `from`s can, and that its `to`s can. Up to
- * DYNAMIC_MAX of a block are looked up inline; more, or beside a filter, in a function that the verifier checks once, or it
- * would not come to an end within its million instructions. */
+ * DYNAMIC_MAX of a block are looked up inline; more, or beside a filter, in a function that the verifier checks once,
+ * or it would not come to an end within its million instructions. */
 #define DYNAMIC_MAX 4
 
 /* Where these stand in the maps of bpf/sets.h. */

@@ -105,7 +105,8 @@ static int collect_from(const struct pins *pins, const char *only, json_t *stats
 
 static json_t *collect(const char *only, struct error *error)
 {
-	json_t *stats = json_pack("{s:{}, s:{}, s:{}, s:{}, s:{}, s:{}}", "verdicts", "reasons", "rules", "sets", "counters", "services");
+	json_t *stats = json_pack("{s:{}, s:{}, s:{}, s:{}, s:{}, s:{}}", "verdicts", "reasons", "rules", "sets",
+				  "counters", "services");
 	struct pins pins;
 	int err = pins_open(READ, &pins, error);
 

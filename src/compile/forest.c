@@ -259,7 +259,7 @@ static void build_groups(struct builder *builder)
 	size_t remaining;
 
 	while (!has_rest && (remaining = list_remaining(builder))) {
-		struct mask mask;
+		struct mask mask = { 0 };
 		double weight = 0;
 
 		if (remaining > ONE_TREE && forest->group_count + 1 < builder->groups_max)

@@ -12,7 +12,7 @@
 #define COST_CUT 8.0
 #define FULL 30.0
 #define LEAF_GOOD 8	   /* as in tree.c */
-#define CUT_PARTS 5.0	   /* bits that one cut takes */
+#define CUT_PARTS 5	   /* bits that one cut takes */
 #define SAMPLE_ABOVE 16384 /* boxes: of more, some are looked at */
 #define LENGTHS_MAX 130
 #define LANE_CHOICES (1 << LANES)
@@ -131,7 +131,7 @@ static double worth(uint32_t count)
 {
 	double expense = COST_BOX * ((count < LEAF_GOOD ? count : LEAF_GOOD) - 1.0);
 
-	for (double parts = (double)count / LEAF_GOOD; parts > 1; parts /= 1 << (int)CUT_PARTS)
+	for (uint32_t parts = (count - 1) / LEAF_GOOD; parts; parts >>= CUT_PARTS)
 		expense += COST_CUT;
 	return expense >= FULL ? 0 : count * (1 - expense / FULL);
 }

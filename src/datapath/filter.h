@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program's filter: what its rules do, and the maps that it takes for that (bpf/filter.h, limit.h, events.h, track.h).
+/* A program's filter: what its rules do, and the maps that it takes for that (bpf/filter.h, limit.h, events.h,
+ * track.h).
  */
 #ifndef SLUICE_DATAPATH_FILTER_H
 #define SLUICE_DATAPATH_FILTER_H

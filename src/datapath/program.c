@@ -39,9 +39,11 @@ static struct bpf_map *table_map(struct sluice_bpf *skeleton, enum table table)
 
 static int open_skeleton(const struct config *config, bool record, struct program *out, struct error *error)
 {
+	int err = classifier_start();
+
 	log_start();
-	if (classifier_start())
-		return refused(error, -errno, "cannot prepare libbpf");
+	if (err < 0)
+		return refused(error, err, "cannot prepare libbpf");
 	out->skeleton = sluice_bpf__open();
 	if (!out->skeleton)
 		return refused(error, -errno, "cannot open the BPF object");

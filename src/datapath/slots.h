@@ -15,8 +15,8 @@ struct slots {
 	size_t fresh_count;
 };
 
-/* There are always enough: see RULE_SLOTS. Free with slots_free. Where several rules have the same text, they keep their
- * slots in order. */
+/* There are always enough: see RULE_SLOTS. Free with slots_free. Where several rules have the same text, they keep
+ * their slots in order. */
 struct slots slots_assign(const struct running *running, const struct compiled *compiled);
 void slots_free(struct slots *slots);
 

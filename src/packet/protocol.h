@@ -33,8 +33,8 @@ int icmp_type_number(int version, const char *name);
 /* "fin" for bit 0 to "cwr" for bit 7: RFC 9293, section 3.1. */
 const char *tcp_flag_name(unsigned bit);
 
-/* What hosts send: IANA's recommended default (IP parameters), but 255 for neighbour discovery, where others are ignored
- * (RFC 4861, section 7.1). `icmp_type` is -1 for what is not ICMP. */
+/* What hosts send: IANA's recommended default (IP parameters), but 255 for neighbour discovery, where others are
+ * ignored (RFC 4861, section 7.1). `icmp_type` is -1 for what is not ICMP. */
 int usual_ttl(int version, int icmp_type);
 
 /* The name most like `word`, or NULL when none is near. */

@@ -104,7 +104,8 @@ static void json_has_what_the_packet_has(void **state)
 		&record, 1514,
 		"{\"verdict\":\"drop\",\"reason\":\"block-source\",\"stage\":\"block\",\"src\":\"2001:db8::1:0:0:1\","
 		"\"dst\":\"2001:db8:0:1:1:1:1:1\",\"proto\":\"tcp\",\"sport\":1234,\"dport\":443,"
-		"\"tcp_flags\":[\"syn\",\"ack\"],\"ttl\":57,\"dscp\":46,\"vlan\":[5,6],\"fragment\":\"first\",\"length\":1514}");
+		"\"tcp_flags\":[\"syn\",\"ack\"],\"ttl\":57,\"dscp\":46,\"vlan\":[5,6],\"fragment\":\"first\","
+		"\"length\":1514}");
 }
 
 static void json_leaves_out_what_the_packet_lacks(void **state)
