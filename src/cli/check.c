@@ -62,14 +62,46 @@ static void warn_unreached(const struct compiled *compiled)
 	unreached_free(&unreached);
 }
 
+/* Rules that the classifier can only compare one after the other: right, and slower the more there are. */
+static void warn_linear(const struct compiled *compiled, const struct classifier *classifier)
+{
+	const struct classifier_report *report = &classifier->report;
+
+	if (!report->linear_count)
+		return;
+	fprintf(stderr,
+		"sluice: warning: interface %s, IPv%d: %zu rules (%zu boxes) overlap so much that each packet that no "
+		"earlier rule matches is compared with all of them, one after the other\n",
+		compiled->interface->name, classifier->version, report->linear_count, report->linear_boxes);
+	for (size_t i = 0; i < report->linear_count && i < WARNINGS_MAX; i++) {
+		const struct rule *rule = &compiled->rules[compiled->filter_first + report->linear[i]];
+
+		fprintf(stderr, "%s:%d: warning: one of them: %s\n", rule->where.file, rule->where.line, rule->text);
+	}
+}
+
+static void print_classifier(const struct classifier *classifier)
+{
+	const struct classifier_report *report = &classifier->report;
+
+	if (report->boxes)
+		printf("  classifier IPv%d: %zu boxes in %u group%s, leaves of at most %u, %zu KiB\n",
+		       classifier->version, report->boxes, report->groups, report->groups == 1 ? "" : "s",
+		       report->longest_leaf, report->memory / 1024);
+}
+
 static void print_filter(const struct compiled *compiled)
 {
 	if (!compiled->filter_count)
 		return;
 	printf("  filter: %zu rule%s, %zu boxes in IPv4, %zu in IPv6\n", compiled->filter_count,
 	       compiled->filter_count == 1 ? "" : "s", compiled->matches4.count, compiled->matches6.count);
+	print_classifier(&compiled->classifier4);
+	print_classifier(&compiled->classifier6);
 	fflush(stdout);
 	warn_unreached(compiled);
+	warn_linear(compiled, &compiled->classifier4);
+	warn_linear(compiled, &compiled->classifier6);
 }
 
 /* Loads the program when the caller may, because only the verifier knows what is left of it; else says what is known.
