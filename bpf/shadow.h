@@ -69,7 +69,7 @@ static __always_inline int shadow_answer(struct xdp_md *ctx, const struct packet
 	bpf_tail_call_static(ctx, &shadow_programs, SHADOW_ACTIVE);
 	if (note)
 		note->noted = 0;
-	return XDP_ABORTED; /* not reached: the slot is filled as long as anything leads here */
+	return XDP_ABORTED; /* whoever empties the slot waits for the packets that are on their way here */
 }
 
 static __always_inline void shadow_total(__u32 total, const struct packet *pkt)
@@ -112,8 +112,10 @@ __noinline int shadow_compare(const struct packet *pkt, __u32 verdict)
 		return 0;
 	note->noted = 0;
 	shadow_total(SHADOW_COMPARED, pkt);
-	/* Whether a reject is answered depends on more than rules: how many were, a moment ago. */
-	if (note->verdict == verdict || (note->reason == REASON_FILTER_REJECT && pkt->reason == REASON_FILTER_REJECT))
+	/* A reject is one whether it is answered or not: that depends on more than rules. */
+	if (pkt->reason == REASON_FILTER_REJECT)
+		verdict = VERDICT_TX;
+	if (note->verdict == verdict)
 		return 0;
 	shadow_total(SHADOW_DIFFERENT, pkt);
 	pair.active_rule = pkt->rule;

@@ -200,10 +200,12 @@ static int compare_packets(struct comparison *comparison, struct capture *captur
 
 	while ((err = capture_next(capture, &packet, error)) == 1) {
 		struct record record;
-		json_t *old = subject_judge(&comparison->old, packet.bytes, packet.size, packet.length, &record, error);
-		json_t *new =
-			old ? subject_judge(&comparison->new, packet.bytes, packet.size, packet.length, &record, error)
-			    : NULL;
+		json_t *old, *new;
+
+		comparison->old.judge.time = comparison->new.judge.time = packet.time;
+		old = subject_judge(&comparison->old, packet.bytes, packet.size, packet.length, &record, error);
+		new = old ? subject_judge(&comparison->new, packet.bytes, packet.size, packet.length, &record, error)
+			  : NULL;
 
 		comparison->packets++;
 		if (new)

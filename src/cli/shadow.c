@@ -76,11 +76,13 @@ static void print_interface(const json_t *interface)
 	size_t index;
 	json_t *pair;
 
-	printf("%s: %lld packets compared, %lld judged otherwise\n", text_of(interface, "interface"),
-	       number_of(interface, "compared"), number_of(interface, "different"));
+	printf("%s: %lld packet%s compared, %lld judged otherwise\n", text_of(interface, "interface"),
+	       number_of(interface, "compared"), number_of(interface, "compared") == 1 ? "" : "s",
+	       number_of(interface, "different"));
 	json_array_foreach(json_object_get(interface, "pairs"), index, pair)
 	{
-		printf("  %lld packets, %lld bytes\n", number_of(pair, "packets"), number_of(pair, "bytes"));
+		printf("  %lld packet%s, %lld bytes\n", number_of(pair, "packets"),
+		       number_of(pair, "packets") == 1 ? "" : "s", number_of(pair, "bytes"));
 		print_side("active", json_object_get(pair, "active"));
 		print_side("candidate", json_object_get(pair, "candidate"));
 	}
@@ -180,7 +182,7 @@ static int promote(uint64_t confirm, bool force)
 {
 	struct running running;
 	struct policy *policy;
-	struct shadow shadow;
+	struct shadow shadow, left;
 	struct error error;
 	int status;
 
@@ -193,6 +195,12 @@ static int promote(uint64_t confirm, bool force)
 	}
 	if (is_what_was_seen(policy, &shadow.candidate)) {
 		status = change_carry_out(policy, confirm, force);
+		if (status == STATUS_DONE && !read_shadow(&running, &left, &error)) {
+			/* What was watched is what runs: no reason to go on. */
+			shadow_free(&left);
+			running_free(&running);
+			status = end();
+		}
 	} else {
 		error_set(&error, EINVAL, "%s is not what was watched: it, or the file of a set, has changed since",
 			  shadow.candidate.path);

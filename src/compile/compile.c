@@ -183,7 +183,13 @@ static int build_classifiers(struct compiled *out, struct error *error)
 		err = classifier_build(&out->matches6, 6, &out->classifier6, error);
 	out->config.classifier4 = out->classifier4.layout;
 	out->config.classifier6 = out->classifier6.layout;
-	return err;
+	if (err) {
+		const struct error why = *error;
+
+		return error_at(error, out->interface->filter.where, "interface \"%s\": %s", out->interface->name,
+				why.what);
+	}
+	return 0;
 }
 
 int compile(const struct interface *interface, struct compiled *out, struct error *error)

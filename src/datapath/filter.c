@@ -67,8 +67,8 @@ int filter_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled,
 	size_t more = needs & (FILTER_NEEDS_LIMIT | FILTER_NEEDS_LOG) ? compiled->more_count : 0;
 	int err;
 
-	if (config->record)
-		needs &= ~FILTER_NEEDS_LOG; /* the record has it all */
+	if (config->record || config->shadow == SHADOW_CANDIDATE)
+		needs &= ~FILTER_NEEDS_LOG; /* the record has it all; a candidate tells nothing */
 	config->filter_needs |= needs;
 	err = bpf_map__set_autocreate(skeleton->maps.filter_actions, config->filter);
 	if (!err)

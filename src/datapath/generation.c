@@ -12,10 +12,12 @@
 #include "base/memory.h"
 #include "compile/compile.h"
 #include "datapath/describe.h"
+#include "datapath/grace.h"
 #include "datapath/pins.h"
 #include "datapath/program.h"
 #include "datapath/running.h"
 #include "datapath/sets.h"
+#include "datapath/shadow.h"
 #include "datapath/slots.h"
 #include "datapath/state.h"
 #include "datapath/swap.h"
@@ -444,6 +446,8 @@ static int go_down(struct pins *pins, const struct running *running, const char 
 	}
 	if (err)
 		return err;
+	if (shadow_exists(pins, running->current))
+		grace_wait(error); /* a packet in the candidate looks for its way back in what is pinned */
 	if (count == running->attachment_count) {
 		err = gates_remove(pins, error);
 		if (!err)

@@ -61,6 +61,10 @@ static int set_role(struct sluice_bpf *skeleton, enum shadow_role role)
 	skeleton->rodata->config.shadow = role;
 	err = bpf_map__set_autocreate(skeleton->maps.shadow_programs, role != SHADOW_NONE);
 	if (!err)
+		err = bpf_map__set_autocreate(skeleton->maps.counters, role != SHADOW_CANDIDATE);
+	if (!err)
+		err = bpf_map__set_autocreate(skeleton->maps.rules, role != SHADOW_CANDIDATE);
+	if (!err)
 		err = bpf_map__set_autocreate(skeleton->maps.shadow_note, role != SHADOW_NONE);
 	if (!err)
 		err = bpf_map__set_autocreate(skeleton->maps.shadow_pairs, role == SHADOW_ACTIVE);

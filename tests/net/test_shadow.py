@@ -115,6 +115,24 @@ def test_promote_refuses_what_was_not_watched(beside):
     assert beside.passed() == [] and beside.shadow()["compared"] == 2
 
 
+def test_promoting_what_runs_already_ends_the_watching(beside):
+    beside.box.sluice("shadow", beside.active)
+    said = beside.box.sluice("shadow", "--promote").stdout
+    assert said == "nothing to change: generation 1 runs\nthe candidate is gone\n"
+    assert "shadow" not in beside.box.show()["current"]
+
+
+def test_a_reject_is_one_whether_it_is_answered_or_not(quiet):
+    """A multicast source is never answered: the active reject drops it, and a candidate that drops says something else."""
+    quiet.box.apply("interface eth0 { filter { reject udp } }")
+    candidate = quiet.lab.file("candidate.policy", "interface eth0 { filter { drop udp } }")
+    for policy, different in ((quiet.box.show()["current"]["path"], 0), (candidate, 1)):
+        quiet.box.sluice("shadow", policy)
+        quiet.client.wire("eth0").send(frame(quiet.box, 4).replace(bytes([203, 0, 113, 4]), bytes([224, 0, 0, 9])))
+        wait_until(lambda: json.loads(quiet.box.sluice("shadow", "-j").stdout)["compared"] == 1)
+        assert json.loads(quiet.box.sluice("shadow", "-j").stdout)["different"] == different
+
+
 def test_another_candidate_takes_its_place_and_counts_from_nothing(beside):
     beside.send(3)
     beside.passed()

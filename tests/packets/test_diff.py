@@ -4,6 +4,8 @@ import json
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
 
 from judging import IP4, IP6, ether, write_capture
 from lab import SLUICE, sh
@@ -145,3 +147,15 @@ def test_a_capture_that_breaks_off(files):
     (files / "broken.pcap").write_bytes(data[:-10])
     result = sh(SLUICE, "diff", "old.policy", "new.policy", "broken.pcap", check=False)
     assert result.returncode == 1 and "after packet 5" in result.stderr and "5 packets: 2 with another" in result.stdout
+
+
+def test_a_limit_goes_by_the_clock_of_the_capture(files):
+    """The same packets, two seconds apart, are within the limit of the one and of the other."""
+    for name, rate in (("old", "1/s"), ("new", "2/s")):
+        (files / f"{name}.policy").write_text(
+            f"interface port0 {{ filter {{ accept udp limit {rate} burst 1\ndrop }} }}\n")
+    frames = [Ether(ether(IP4 / UDP(sport=1, dport=53))) for _ in range(10)]
+    for number, frame in enumerate(frames):
+        frame.time = 1000 + 2 * number
+    wrpcap(str(files / "frames.pcap"), frames)
+    assert "10 packets: 0 with another verdict, 10 by another rule" in diff("old.policy", "new.policy", "frames.pcap")

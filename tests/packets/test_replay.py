@@ -62,7 +62,8 @@ def test_lines(files):
     assert [line["reason"] for line in lines] == REASONS
     assert lines[0] == {"packet": 1, "verdict": "drop", "reason": "block-source", "stage": "block", "src": "192.0.2.1",
                         "dst": "198.51.100.7", "proto": "tcp", "sport": 1234, "dport": 443, "vlan": [],
-                        "fragment": "none", "length": 64, "rule": "block.policy:4", "rule_text": "from @bogons"}
+                        "fragment": "none", "length": 64, "ttl": 64, "dscp": 0, "tcp_flags": ["syn"],
+                        "rule": "block.policy:4", "rule_text": "from @bogons"}
 
 
 def test_summary(files):
