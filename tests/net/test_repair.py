@@ -89,6 +89,8 @@ def test_pins_of_a_namespace_that_is_gone_are_removed_by_the_next_change(lab):
     before = set(os.listdir(lab.pins))
     sh("ip", "netns", "del", gone.box.netns)
     lab.hosts.remove(gone.box)
+    # The kernel takes a namespace down in its own time, and the other end of its cable with it.
+    assert wait_until(lambda: gone.client.ip("link", "show", "dev", "eth0", check=False).returncode, seconds=30)
     stranger = lab.host("stranger", ipv6=False)
     lab.cable(stranger, "eth0", lab.host("peer", ipv6=False), "eth0")
     stranger.apply(policy(BLOCK))
