@@ -5,7 +5,9 @@ import ipaddress
 import json
 import lzma
 import os
+import random
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import xml.etree.ElementTree as xml
 
 import pytest
 
+from judging import write_capture
 from lab import SLUICE, sh, wait_until
 
 BENCH = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../bench"))
@@ -129,13 +132,39 @@ def test_a_set_of_rules_is_the_same_each_time_and_has_no_rule_twice(kind, family
     assert 0.2 < sum(not rule.accept for rule in made) / 2000 < 0.45
 
 
+def frame(rng, rule):
+    """A packet of 64 bytes that the rule is about."""
+    protocol = rule.protocol or rules.TCP
+    source, destination = filter_rules.address(rng, rule.source, rule.family), filter_rules.address(rng, rule.destination, rule.family)
+    ports = struct.pack("!HH", rng.randint(*rule.sport), rng.randint(*rule.dport))
+    if protocol == rules.TCP:
+        payload = ports + struct.pack("!IIBBHHH", 0, 0, 5 << 4, 2, 1024, 0, 0)
+    elif protocol == rules.UDP:
+        payload = ports + struct.pack("!HH", 20, 0) + bytes(12)
+    else:
+        payload = bytes(20)
+    if rule.family == 4:
+        head = struct.pack("!BBHHHBBHII", 0x45, 0, 40, 0, 0, 64, protocol, 0, source, destination)
+        ethertype = 0x0800
+    else:
+        head = struct.pack("!IHBB", 6 << 28, 20, protocol, 64) + source.to_bytes(16, "big") + destination.to_bytes(16, "big")
+        ethertype = 0x86dd
+    return bytes.fromhex("020000000001020000000002") + struct.pack("!H", ethertype) + head + payload
+
+
+def traffic(found, flows):
+    """A frame for each flow, each for a rule drawn from all."""
+    rng = random.Random(rules.SEED)
+    return [frame(rng, rng.choice(found)) for _ in range(flows)]
+
+
 @pytest.mark.parametrize("kind, family", SETS)
 def test_the_first_rule_that_matches_has_the_word(kind, family, tmp_path):
     """Packets made for rules, judged by the program, and in the plainest way there is."""
     made = rules.generate(kind, 500, family)
-    frames = filter_rules.traffic(made, 400)
+    frames = traffic(made, 400)
     (tmp_path / "policy").write_text(rules.policy(made, "port0"))
-    filter_rules.write_capture(tmp_path / "pcap", frames)
+    write_capture(tmp_path / "pcap", frames)
     lines = [json.loads(line) for line in sh(SLUICE, "replay", tmp_path / "policy", tmp_path / "pcap", "-j").stdout.splitlines()]
     assert len(lines) == len(frames)
     for line in lines:
@@ -230,7 +259,7 @@ def test_filter_rules_are_measured_beside_nftables(quick):
     printed, written, _ = quick
     costs = written["filter"]["cost"]
     assert [(r["kind"], r["rules"], r["family"], r["flows"]) for r in costs] == [
-        ("acl", 100, family, flows) for family in (4, 6) for flows in (1, 4096)]
+        ("acl", 100, 4, flows) for flows in (1, 4096, 65536)]
     assert all(r["policy_ns"] > 0 and 0 <= r["dropped"] <= 1 for r in costs)
     road = {(r["rules"], r["who"]): r for r in written["filter"]["road"]}
     assert set(road) == {(100, who) for who in ("sluice", "nft-linear", "nft-map")}
