@@ -30,6 +30,9 @@ int iptables_option(struct reading *reading, const char *name, struct error *err
 bool iptables_module(const char *name, const char **why);
 
 /* Reads what the target `reading->jump` does, when that is no chain of the user's. */
-int iptables_target(struct reading *reading, struct error *error);
+void iptables_target(struct reading *reading);
+
+/* Reads an option of the target's own, which stands behind it; `*own` says whether it is one. */
+int iptables_target_option(struct reading *reading, const char *name, bool *own, struct error *error);
 
 #endif

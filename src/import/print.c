@@ -5,11 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "policy/parse.h"
 #include "base/duration.h"
-
-/* As many as one interface's filter takes in one direction. */
-#define DYNAMIC_MAX 4
+#include "policy/parse.h"
+#include "sluice/set.h"
 
 struct used {
 	const char *names[FILTER_STATIC_SETS_MAX + DYNAMIC_MAX];
@@ -135,7 +133,10 @@ static void print_interface(FILE *out, const struct flat *flat, unsigned familie
 {
 	fputs("\ninterface ", out);
 	print_name(out, flat->interface);
-	fputs(" {\n    filter {\n", out);
+	fputs(" {\n", out);
+	if (flat->whole)
+		fputs("    fragments track  # INPUT sees whole packets: later fragments go with their first\n", out);
+	fputs("    filter {\n", out);
 	for (size_t i = 0; i < flat->count; i++) {
 		if (flat->items[i].kind == ITEM_LISTED)
 			print_listed(out, "        # ", &flat->items[i]);
@@ -209,7 +210,6 @@ static void print_unmet(FILE *out, const struct firewall *firewall)
 static void print_head(FILE *out, const struct firewall *firewall, const char *source, const struct flat *flats,
 		       size_t count)
 {
-	size_t listed = count_listed(flats, count);
 	bool drops = false;
 
 	fprintf(out, "# Made by sluice import from %s. Read it before you apply it.\n# %s\n", source, forwarded);
@@ -232,7 +232,12 @@ static void print_head(FILE *out, const struct firewall *firewall, const char *s
 		      "in\n"
 		      "# their place what comes near.\n",
 		      out);
-	fputs("#\n# Not carried over:\n", out);
+}
+
+static void print_left_out(FILE *out, const struct firewall *firewall, const struct flat *flats, size_t count)
+{
+	size_t listed = count_listed(flats, count);
+
 	if (listed)
 		fprintf(out,
 			"#   %zu rule%s, each with its reason where it stood, below. A rule of which one condition "
@@ -246,6 +251,19 @@ static void print_head(FILE *out, const struct firewall *firewall, const char *s
 		putc('\n', out);
 	}
 	print_unmet(out, firewall);
+}
+
+/* With a heading, when anything was. */
+static void print_list(FILE *out, const struct firewall *firewall, const struct flat *flats, size_t count)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t length;
+	FILE *memory = open_memstream(&text, &length);
+
+	print_left_out(memory, firewall, flats, count);
+	fclose(memory);
+	if (length)
+		fprintf(out, "#\n# Not carried over:\n%s", text);
 }
 
 static void print_messages(FILE *out, const struct firewall *firewall, const struct flat *flats, size_t count)
@@ -279,6 +297,7 @@ int import_print(struct firewall *firewall, const char *source, const char *cons
 	}
 	if (!err) {
 		print_head(out, firewall, source, flats, count);
+		print_list(out, firewall, flats, count);
 		for (size_t i = 0; i < firewall->set_count; i++) {
 			if (is_used(flats, count, firewall->sets[i]))
 				print_set(out, firewall->sets[i]);

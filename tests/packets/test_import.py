@@ -86,13 +86,15 @@ def one(rule, **options):
     ("-m length --length 1000:65535 -j DROP", "drop ipv4 length 1000-65535"),
     ("-m dscp --dscp 0x2e -j ACCEPT", "accept ipv4 dscp 46"),
     ("-m dscp --dscp-class AF11 -j ACCEPT", "accept ipv4 dscp 10"),
-    ("-f -j DROP", "drop ipv4 fragment later"),
     ("-m iprange --src-range 192.0.2.4-192.0.2.9 -j DROP", "drop from { 192.0.2.4/30, 192.0.2.8/31 }"),
     ("-m addrtype --dst-type MULTICAST -j ACCEPT", "accept to 224.0.0.0/4"),
     ("-j REJECT", "reject with port-unreachable ipv4"),
     ("-p tcp -j REJECT --reject-with tcp-reset", "reject with tcp-reset ipv4 tcp"),
     ("-j REJECT --reject-with icmp-admin-prohibited", "reject with admin-prohibited ipv4"),
     ("-j REJECT --reject-with icmp-net-unreachable", "reject with net-unreachable ipv4"),
+    ("-j ACCEPT -s 10.0.0.0/8 -p tcp", "accept tcp from 10.0.0.0/8"),
+    ("-j REJECT --reject-with tcp-reset -p tcp -m tcp --dport 22", "reject with tcp-reset ipv4 tcp dport 22"),
+    ("-p tcp -j DROP -m tcp ! --dport 80", "drop ipv4 tcp dport not 80"),
     ("-p udp -m limit --limit 10/sec --limit-burst 20 -j ACCEPT", "accept ipv4 udp limit 10/s burst 20"),
     ("-p udp -m limit --limit 3/hour -j ACCEPT", "accept ipv4 udp limit 3/h burst 5"),
     ("-m hashlimit --hashlimit-upto 5/min --hashlimit-burst 9 --hashlimit-mode srcip --hashlimit-srcmask 24 "
@@ -104,7 +106,7 @@ def test_one_rule_of_iptables(rule, words):
 
 @pytest.mark.parametrize("rule, words", [
     ("-p tcp -m multiport --ports 53 -j ACCEPT", ["accept ipv4 tcp sport 53", "accept ipv4 tcp dport 53"]),
-    ("! -f -j ACCEPT", ["accept ipv4 fragment none", "accept ipv4 fragment first"]),
+    ("! -f -j ACCEPT", ["accept ipv4"]),
     ("-p tcp ! --syn -j DROP", ["drop ipv4 tcp flags fin", "drop ipv4 tcp flags none/syn", "drop ipv4 tcp flags rst",
                                 "drop ipv4 tcp flags ack"]),
     ("-s 192.0.2.0/24 -m comment --comment \"says \\\"this\\\"\" -j ACCEPT", ["accept from 192.0.2.0/24"]),
@@ -147,6 +149,10 @@ def test_one_rule_of_ip6tables(rule, words):
      "not per \"srcip,dstport\""),
     ("-m hashlimit --hashlimit-above 1mb/s --hashlimit-mode srcip --hashlimit-name x -j DROP", "which counts no packets"),
     ("-m set --match-set pairs src,dst -j DROP", "no pairs with ports"),
+    ("-j ACCEPT -m mark --mark 5", "-m mark: before XDP nothing has set a mark"),
+    ("-j ACCEPT --frobnicate 5 -p tcp", "--frobnicate: there are no words"),
+    ("-j LOG --log-prefix \"-p udp\" --log-level 4 -p tcp", "it only writes to the log"),
+    ("-f -j DROP", "it never matches: the kernel has put fragments together"),
     ("-p tcp -o eth1 -j DROP", "-o: what arrives has no way out yet"),
 ])
 def test_what_cannot_be_said_is_listed_whole(rule, reason):
@@ -202,6 +208,32 @@ def test_behind_a_return_that_cannot_be_said_the_chain_is_listed():
                       chains="local")
     assert result.rules == ["accept ipv4 udp", "accept ipv6"]
     assert "addresses are LOCAL" in result.reasons[0] and "-A local -j DROP: it is for what the RETURN" in result.reasons[1]
+
+
+def test_behind_a_goto_that_cannot_be_said_the_chain_is_listed():
+    """Its packets would never have come to what follows."""
+    result = iptables("-j local", "-p udp -j ACCEPT", "-A local -p tcp -m addrtype --dst-type LOCAL -g far", "-A local -j DROP",
+                      "-A far -j ACCEPT", chains="local far")
+    assert result.rules == ["accept ipv4 udp", "accept ipv6"]
+    assert "addresses are LOCAL" in result.reasons[0] and "-A local -j DROP: it is for what the GOTO" in result.reasons[1]
+
+
+def test_fragments_are_whole_at_input():
+    """The kernel puts those of IPv4 together before: what rules say of the first holds for all."""
+    track = "    fragments track  # INPUT sees whole packets: later fragments go with their first"
+    assert track in iptables("-p udp --dport 53 -j ACCEPT").lines
+    assert track not in iptables("-p udp --dport 53 -j ACCEPT", v6=True).lines  # of IPv6 they are put together later
+    never = iptables("-j guard", "-p udp -j ACCEPT", "-A guard -f -j RETURN", "-A guard -p tcp -j DROP", chains="guard")
+    assert never.rules == ["drop ipv4 tcp", "accept ipv4 udp", "accept ipv6"] and len(never.reasons) == 1
+
+
+def test_chains_that_double_the_way_have_an_end():
+    """40 chains of which each jumps to the next twice: 2 to the 40th ways."""
+    chains = [f"c{i}" for i in range(40)]
+    text = "*filter\n:INPUT ACCEPT\n" + "".join(f":{name} -\n" for name in chains) + "-A INPUT -j c0\n"
+    text += "".join(f"-A {a} -j {b}\n" * 2 for a, b in zip(chains, chains[1:])) + "-A c39 -p tcp\nCOMMIT\n"
+    lines, messages = importing("iptables", text, status=1)
+    assert not lines and "the ways through these chains are more than 1048576 rules" in messages[0]
 
 
 def test_a_circle_of_jumps_is_an_error():
@@ -371,8 +403,7 @@ def nft(*lines, more="", chain="type filter hook input priority 0; policy drop;"
     ("ip6 length 100 accept", "accept ipv6 length 140"),
     ("meta length > 1000 accept", "accept length 1001-65535"),
     ("ether saddr 02:00:00:00:00:01 accept", "accept mac 02:00:00:00:00:01"),
-    ("ip frag-off & 0x1fff != 0 drop", "drop ipv4 fragment later"),
-    ("ip frag-off & 0x3fff != 0 drop", "drop ipv4 fragment any"),
+    ("ip frag-off & 0x1fff == 0 drop", "drop ipv4"),
     ("exthdr frag exists drop", "drop ipv6 extension fragment"),
     ("tcp dport 22 limit rate 10/minute burst 7 packets accept", "accept tcp dport 22 limit 10/m burst 7"),
     ("tcp dport 22 log prefix \"x\" counter drop", "drop tcp dport 22 log"),
@@ -415,6 +446,34 @@ def test_what_nft_can_and_sluice_cannot(rule, reason):
     result = nft(rule, "udp dport 1 accept")
     assert result.rules == ["accept udp dport 1"] and len(result.reasons) == 1
     assert result.reasons[0].startswith("inet t c handle ") and reason in result.reasons[0]
+
+
+@pytest.mark.parametrize("chain", ["type filter hook prerouting priority 0; policy drop;",
+                                   "type filter hook prerouting priority -300; policy drop;"])
+def test_fragments_before_input(chain):
+    result = nft("ip frag-off & 0x1fff != 0 drop", "ip frag-off & 0x3fff != 0 accept", chain=chain)
+    assert result.rules == ["drop ipv4 fragment later", "accept ipv4 fragment any"] and not result.messages
+    assert not [line for line in result.lines if "fragments track" in line]
+
+
+def test_fragments_at_input_of_nft():
+    result = nft("ip frag-off & 0x1fff != 0 drop", "ip frag-off & 0x3fff != 0 accept", "udp dport 53 accept")
+    assert result.rules == ["accept udp dport 53"] and len(result.reasons) == 2
+    assert any(line.startswith("    fragments track") for line in result.lines)
+
+
+def test_the_end_of_a_chain_behind_a_goto_needs_words_too():
+    """Ports without a protocol: what the chain says of TCP can be said, its end cannot."""
+    result = nft("jump c2", "udp dport 1 accept", chain="type filter hook input priority 0; policy accept;",
+                 more="chain c3 { tcp flags syn drop; }\nchain c2 { th dport 22 goto c3; ip ttl 1 drop; }")
+    assert result.rules == ["drop tcp dport 22 flags syn", "accept udp dport 1"]
+    assert "ports are known of TCP, UDP and SCTP only, which the policy of chain c would need" in result.reasons[0]
+    assert len(result.reasons) == 2 and "it is for what the GOTO before it leaves" in result.reasons[1]
+
+
+def test_nothing_left_out_has_no_heading():
+    assert not [line for line in nft("tcp dport 22 accept").lines if "Not carried over" in line]
+    assert "# Not carried over:" in nft("ct state new accept").lines
 
 
 def test_sets_of_nft():
@@ -544,6 +603,10 @@ def test_senseless_expressions_do_no_harm(expression):
     ("*filter\n-A INPUT -p tcp --dport\nCOMMIT\n", "standard input:2: error: --dport lacks its value"),
     ("*filter\n[1:2]\nCOMMIT\n", "standard input:2: error: counters without a rule"),
     ("*filter\n-A INPUT tcp\nCOMMIT\n", 'standard input:2: error: an option is wanted, not "tcp"'),
+    ("*filter\n-A INPUT -j DROP -j ACCEPT\nCOMMIT\n", "standard input:2: error: a rule has one target"),
+    ("*filter\n-A INPUT ! -j DROP\nCOMMIT\n", "standard input:2: error: `!` before -j"),
+    ("*filter\n-A INPUT -j DROP tcp\nCOMMIT\n", 'standard input:2: error: an option is wanted, not "tcp"'),
+    ("*filter\n-A INPUT -j REJECT --reject-with\nCOMMIT\n", "standard input:2: error: --reject-with lacks its value"),
     ("*filter\n-A INPUT -j DROP\n", "standard input:3: error: the file ends before COMMIT"),
 ])
 def test_bad_input_of_iptables(text, message):
