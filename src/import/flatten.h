@@ -50,7 +50,8 @@ size_t firewall_interfaces(const struct firewall *firewall, const char ***names)
 int flatten(struct firewall *firewall, const char *interface, struct flat *flat, struct error *error);
 void flat_free(struct flat *flat);
 
-/* Turns limits into Sluice's, under which what is over is dropped; where that would be something else, lists them. */
-void flat_settle_limits(struct firewall *firewall, struct flat *flat);
+/* Turns limits into Sluice's, under which what is over is dropped; where that would be something else, or would take
+ * too long to tell, lists them. */
+void flat_settle_limits(struct flat *flat);
 
 #endif

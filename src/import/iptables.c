@@ -216,9 +216,11 @@ static int read_rule(struct file *file, const char *line, char *rest, struct err
 		(struct origin){ .where = here(file), .text = pool_text(&file->firewall->pool, "%s", line) };
 	reading.rule->choice = choice_one(&file->firewall->pool, terms_all(file->families));
 	err = read_words(file, &reading, error);
-	if (!err)
-		rule_and_states(file->firewall, reading.rule, reading.states);
-	return err;
+	if (err)
+		return err;
+	iptables_finish(&reading);
+	rule_and_states(file->firewall, reading.rule, reading.states);
+	return 0;
 }
 
 /* Of the table `filter`. */

@@ -15,8 +15,9 @@ struct reading {
 	bool negated;	   /* a `!` stands before the option */
 	bool skip;	   /* a module that cannot be said: its options have no meaning here, up to the target */
 	bool jump_is_goto;
-	const char *jump; /* the target's name, or NULL */
-	unsigned states;  /* those that the rule allows */
+	const char *jump;		       /* the target's name, or NULL */
+	unsigned states;		       /* those that the rule allows */
+	int source_length, destination_length; /* of the prefix that a limit counts as one; 0: nothing was said */
 };
 
 /* The next word, or NULL at the end. */
@@ -25,6 +26,9 @@ char *reading_next(struct reading *reading);
 /* Reads one option, whose values are the next words. Returns 0, or a negative errno with `error` set when the line is
  * no rule: a value that is missing or senseless. What is only not to be said in Sluice is noted in the rule. */
 int iptables_option(struct reading *reading, const char *name, struct error *error);
+
+/* What the options that were read mean together, at the end of the rule. */
+void iptables_finish(struct reading *reading);
 
 /* True when the options of "-m NAME" can be read; else `*why` says why Sluice has no words for what they ask. */
 bool iptables_module(const char *name, const char **why);

@@ -420,10 +420,40 @@ static int read_limit_mode(struct reading *reading, char *value, struct error *e
 	return 0;
 }
 
-static int read_limit_mask(struct reading *reading, char *value, struct error *error)
+static int read_limit_mask(struct reading *reading, const char *option, const char *value, int *length,
+			   struct error *error)
 {
-	reading->rule->limit.length = atoi(value);
+	int bits = reading->families == FAMILY_IPV4 ? 32 : 128;
+	char *end;
+	long number = strtol(value, &end, 10);
+
+	if (end == value || *end || number < 0 || number > bits)
+		return senseless(reading, option, value, error);
+	if (!number)
+		rule_unsayable(reading->firewall, reading->rule, "%s 0, which counts all addresses as one", option);
+	*length = (int)number;
 	return 0;
+}
+
+static int read_source_mask(struct reading *reading, char *value, struct error *error)
+{
+	return read_limit_mask(reading, "--hashlimit-srcmask", value, &reading->source_length, error);
+}
+
+static int read_destination_mask(struct reading *reading, char *value, struct error *error)
+{
+	return read_limit_mask(reading, "--hashlimit-dstmask", value, &reading->destination_length, error);
+}
+
+void iptables_finish(struct reading *reading)
+{
+	struct rule_limit *limit = &reading->rule->limit;
+
+	if (limit->per == FILTER_PER_RULE)
+		return;
+	limit->length = limit->per == FILTER_PER_SOURCE ? reading->source_length : reading->destination_length;
+	if (!limit->length && reading->families == FAMILY_IPV6)
+		limit->length = 128; /* Sluice counts a /64 of IPv6 as one when nothing is said */
 }
 
 static int ignore(struct reading *reading, char *value, struct error *error)
@@ -554,7 +584,8 @@ static const struct option_row options[] = {
 	{ "--hashlimit-upto", "--hashlimit", read_limit, 1 },
 	{ "--hashlimit-above", NULL, read_limit_over, 1 },
 	{ "--hashlimit-mode", NULL, read_limit_mode, 1 },
-	{ "--hashlimit-srcmask", "--hashlimit-dstmask", read_limit_mask, 1 },
+	{ "--hashlimit-srcmask", NULL, read_source_mask, 1 },
+	{ "--hashlimit-dstmask", NULL, read_destination_mask, 1 },
 	{ "--hashlimit-name", "--hashlimit-htable-size", ignore, 1 },
 	{ "--hashlimit-htable-max", "--hashlimit-htable-expire", ignore, 1 },
 	{ "--hashlimit-htable-gcinterval", NULL, ignore, 1 },

@@ -166,26 +166,73 @@ static void print_counts(FILE *out, const struct flat *flats, size_t count)
 			flats[0].loopback_rules, flats[0].loopback_rules == 1 ? "" : "s");
 }
 
-/* One that is for several interfaces counts once. */
-static bool was_listed(const struct flat *flats, size_t count, const struct firewall_rule *rule)
+/* A listed rule and the first interface that it is listed for: one that is for several counts there. */
+struct listing {
+	const struct firewall_rule *rule;
+	size_t flat;
+};
+
+struct listings {
+	struct listing *items; /* sorted by rule; to be freed */
+	size_t count;
+};
+
+static int compare_rules(const void *left, const void *right)
 {
-	for (size_t f = 0; f < count; f++) {
-		for (size_t i = 0; i < flats[f].count; i++) {
-			if (flats[f].items[i].kind == ITEM_LISTED && flats[f].items[i].rule == rule)
-				return true;
-		}
-	}
-	return false;
+	const struct listing *a = left, *b = right;
+
+	return a->rule < b->rule ? -1 : a->rule > b->rule;
 }
 
-static size_t count_listed(const struct flat *flats, size_t count)
+static int compare_listings(const void *left, const void *right)
+{
+	const struct listing *a = left, *b = right;
+	int order = compare_rules(left, right);
+
+	return order ? order : a->flat < b->flat ? -1 : a->flat > b->flat;
+}
+
+static struct listings find_listings(const struct flat *flats, size_t count)
+{
+	struct listings made = { 0 };
+	size_t all = 0, kept = 0;
+
+	for (size_t f = 0; f < count; f++)
+		all += flats[f].count;
+	made.items = xcalloc(all + 1, sizeof(*made.items));
+	for (size_t f = 0; f < count; f++) {
+		for (size_t i = 0; i < flats[f].count; i++) {
+			if (flats[f].items[i].kind == ITEM_LISTED)
+				made.items[made.count++] = (struct listing){ flats[f].items[i].rule, f };
+		}
+	}
+	qsort(made.items, made.count, sizeof(*made.items), compare_listings);
+	for (size_t i = 0; i < made.count; i++) {
+		if (!kept || made.items[kept - 1].rule != made.items[i].rule)
+			made.items[kept++] = made.items[i];
+	}
+	made.count = kept;
+	return made;
+}
+
+/* True when this item is told of; false when it is none, or told of for an interface before. */
+static bool is_told(const struct listings *listings, const struct item *item, size_t flat)
+{
+	const struct listing key = { .rule = item->rule }, *found;
+
+	if (item->kind != ITEM_LISTED)
+		return false;
+	found = bsearch(&key, listings->items, listings->count, sizeof(key), compare_rules);
+	return found && found->flat == flat;
+}
+
+static size_t count_listed(const struct listings *listings, const struct flat *flats, size_t count)
 {
 	size_t listed = 0;
 
 	for (size_t f = 0; f < count; f++) {
 		for (size_t i = 0; i < flats[f].count; i++)
-			listed +=
-				flats[f].items[i].kind == ITEM_LISTED && !was_listed(flats, f, flats[f].items[i].rule);
+			listed += is_told(listings, &flats[f].items[i], f);
 	}
 	return listed;
 }
@@ -234,9 +281,10 @@ static void print_head(FILE *out, const struct firewall *firewall, const char *s
 		      out);
 }
 
-static void print_left_out(FILE *out, const struct firewall *firewall, const struct flat *flats, size_t count)
+static void print_left_out(FILE *out, const struct firewall *firewall, const struct listings *listings,
+			   const struct flat *flats, size_t count)
 {
-	size_t listed = count_listed(flats, count);
+	size_t listed = count_listed(listings, flats, count);
 
 	if (listed)
 		fprintf(out,
@@ -254,23 +302,25 @@ static void print_left_out(FILE *out, const struct firewall *firewall, const str
 }
 
 /* With a heading, when anything was. */
-static void print_list(FILE *out, const struct firewall *firewall, const struct flat *flats, size_t count)
+static void print_list(FILE *out, const struct firewall *firewall, const struct listings *listings,
+		       const struct flat *flats, size_t count)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t length;
 	FILE *memory = open_memstream(&text, &length);
 
-	print_left_out(memory, firewall, flats, count);
+	print_left_out(memory, firewall, listings, flats, count);
 	fclose(memory);
 	if (length)
 		fprintf(out, "#\n# Not carried over:\n%s", text);
 }
 
-static void print_messages(FILE *out, const struct firewall *firewall, const struct flat *flats, size_t count)
+static void print_messages(FILE *out, const struct firewall *firewall, const struct listings *listings,
+			   const struct flat *flats, size_t count)
 {
 	for (size_t f = 0; f < count; f++) {
 		for (size_t i = 0; i < flats[f].count; i++) {
-			if (flats[f].items[i].kind == ITEM_LISTED && !was_listed(flats, f, flats[f].items[i].rule))
+			if (is_told(listings, &flats[f].items[i], f))
 				print_listed(out, "", &flats[f].items[i]);
 		}
 	}
@@ -292,19 +342,22 @@ int import_print(struct firewall *firewall, const char *source, const char *cons
 		err = flatten(firewall, interfaces[i], &flats[i], error);
 		if (err)
 			break;
-		flat_settle_limits(firewall, &flats[i]);
+		flat_settle_limits(&flats[i]);
 		flat_settle_sets(firewall, &flats[i]);
 	}
 	if (!err) {
+		struct listings listings = find_listings(flats, count);
+
 		print_head(out, firewall, source, flats, count);
-		print_list(out, firewall, flats, count);
+		print_list(out, firewall, &listings, flats, count);
 		for (size_t i = 0; i < firewall->set_count; i++) {
 			if (is_used(flats, count, firewall->sets[i]))
 				print_set(out, firewall->sets[i]);
 		}
 		for (size_t i = 0; i < count; i++)
 			print_interface(out, &flats[i], firewall->families);
-		print_messages(messages, firewall, flats, count);
+		print_messages(messages, firewall, &listings, flats, count);
+		free(listings.items);
 	}
 	for (size_t i = 0; i < count; i++)
 		flat_free(&flats[i]);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """import: what becomes of other firewalls' rules, line by line, and what is said of those that Sluice cannot say."""
+import ipaddress
 import json
+import random
 import re
 import shutil
 
@@ -99,6 +101,10 @@ def one(rule, **options):
     ("-p udp -m limit --limit 3/hour -j ACCEPT", "accept ipv4 udp limit 3/h burst 5"),
     ("-m hashlimit --hashlimit-upto 5/min --hashlimit-burst 9 --hashlimit-mode srcip --hashlimit-srcmask 24 "
      "--hashlimit-name x -j ACCEPT", "accept ipv4 limit 5/m burst 9 per source/24"),
+    ("-m hashlimit --hashlimit-upto 5/min --hashlimit-mode dstip --hashlimit-srcmask 24 --hashlimit-dstmask 16 "
+     "--hashlimit-name x -j ACCEPT", "accept ipv4 limit 5/m burst 5 per destination/16"),
+    ("-m hashlimit --hashlimit-upto 5/min --hashlimit-mode srcip --hashlimit-dstmask 16 --hashlimit-name x -j ACCEPT",
+     "accept ipv4 limit 5/m burst 5 per source"),
 ])
 def test_one_rule_of_iptables(rule, words):
     assert one(rule) == [words]
@@ -119,6 +125,8 @@ def test_one_rule_that_takes_several(rule, words):
     ("-p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT", "accept icmpv6 type nd-neighbor-solicit"),
     ("-s 2001:db8::/32 -j DROP", "drop from 2001:db8::/32"),
     ("-m hl --hl-eq 255 -j ACCEPT", "accept ipv6 ttl 255"),
+    ("-m hashlimit --hashlimit-upto 5/min --hashlimit-mode srcip --hashlimit-name x -j ACCEPT",
+     "accept ipv6 limit 5/m burst 5 per source/128"),
     ("-j REJECT --reject-with icmp6-adm-prohibited", "reject with admin-prohibited ipv6"),
     ("-m addrtype --dst-type MULTICAST -j ACCEPT", "accept to ff00::/8"),
 ])
@@ -147,6 +155,8 @@ def test_one_rule_of_ip6tables(rule, words):
     ("-m limit --limit 1/sec -j DROP", "a limit that lets through what is over it"),
     ("-m hashlimit --hashlimit-upto 5/min --hashlimit-mode srcip,dstport --hashlimit-name x -j ACCEPT",
      "not per \"srcip,dstport\""),
+    ("-m hashlimit --hashlimit-upto 5/min --hashlimit-mode srcip --hashlimit-srcmask 0 --hashlimit-name x -j ACCEPT",
+     "--hashlimit-srcmask 0, which counts all addresses as one"),
     ("-m hashlimit --hashlimit-above 1mb/s --hashlimit-mode srcip --hashlimit-name x -j DROP", "which counts no packets"),
     ("-m set --match-set pairs src,dst -j DROP", "no pairs with ports"),
     ("-j ACCEPT -m mark --mark 5", "-m mark: before XDP nothing has set a mark"),
@@ -471,6 +481,86 @@ def test_the_end_of_a_chain_behind_a_goto_needs_words_too():
     assert len(result.reasons) == 2 and "it is for what the GOTO before it leaves" in result.reasons[1]
 
 
+@pytest.mark.parametrize("rule, words", [
+    ("meta protocol ip drop", ["drop ipv4"]),
+    ("meta protocol != { ip, ip6 } ether saddr 02:00:00:00:00:01 drop", None),
+    ("meta protocol != ip drop", None),
+    ("meta protocol != ip udp dport 53 drop", ["drop ipv6 udp dport 53"]),
+    ("meta protocol != ip jump six", ["drop ipv6 tcp dport 22"]),
+])
+def test_what_is_no_ip_at_ingress(rule, words):
+    """`not IPv4` is also ARP, which has a word, and the rest, which has none."""
+    result = nft(rule, "udp dport 1 accept", family="netdev", chain="type filter hook ingress device lo priority 0;",
+                 more="chain six { tcp dport 22 drop; }", options=("--interface", "lo"))
+    assert result.rules == [*(words or []), "accept udp dport 1"]
+    assert [r.split(": ")[-1] for r in result.reasons] == ([] if words else ["what is neither IP nor ARP has no word of its own"])
+    assert nft("meta protocol != ip accept").rules == ["accept ipv6"]
+
+
+def bounded(kind, text, seconds=10, megabytes=400):
+    """The rules of an import that has so much time and memory."""
+    result = sh("prlimit", f"--cpu={seconds}", f"--as={megabytes << 20}", SLUICE, "import", kind, input=text, check=False)
+    assert result.returncode == 0, result.stderr[-300:]
+    return rules(result.stdout.splitlines()), result.stderr.splitlines()
+
+
+def whole(*lines):
+    return "\n".join(["*filter", ":INPUT DROP [0:0]", *(f"-A INPUT {line}" for line in lines), "COMMIT\n"])
+
+
+def test_thousands_of_limits():
+    made, messages = bounded("iptables", whole(*(f"-p tcp --dport {i} -m limit --limit 5/sec -j ACCEPT" for i in range(1, 6001))))
+    assert len(made) == 6001 and not messages
+
+
+def test_limits_that_take_too_long_to_settle_are_listed():
+    limits = [f"-p tcp --dport {i} -m limit --limit 5/sec -j ACCEPT" for i in range(1, 4001)]
+    drops = [f"-s 10.{i // 250}.{i % 250}.0/24 -j DROP" for i in range(4000)]
+    made, messages = bounded("iptables", whole(*limits, *drops))
+    assert len(made) + len(messages) == 8001 and len(messages) > 1000
+    assert all("it would take too long to tell" in message for message in messages)
+    assert "accept ipv4 tcp dport 4000 limit 5/s burst 5" in made
+
+
+def test_thousands_of_logs():
+    pair = "-p tcp --sport {0} --dport 22 -j LOG\n-A INPUT -p tcp --sport {0} --dport 22 -j DROP"
+    made, messages = bounded("iptables", whole(*(pair.format(i) for i in range(1, 30001))))
+    assert len(made) == 30001 and made[7] == "drop ipv4 tcp sport 8 dport 22 log" and not messages
+
+
+def test_thousands_of_listed_rules_for_several_interfaces():
+    made, messages = bounded("iptables", whole(*(f"-p tcp --sport {i} -m mark --mark 5 -j DROP" for i in range(1, 40001)),
+                                               "-i a -j ACCEPT", "-i b -j ACCEPT"))
+    assert len(messages) == 40000 and len(made) == 4
+
+
+def address_rule(op, prefixes, verdict):
+    values = [{"prefix": {"addr": str(p.network_address), "len": p.prefixlen}} for p in prefixes]
+    match = {"match": {"op": op, "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": {"set": values}}}
+    return [match, verdict]
+
+
+@pytest.mark.parametrize("op", ["==", "!="])
+@pytest.mark.parametrize("count", [5, 20000])
+def test_two_lists_of_addresses(op, count):
+    """One list inside another, or outside: as ipaddress of Python has it."""
+    rng = random.Random(count)
+    spread = max(1, (1 << 21) // count)
+    one = [ipaddress.ip_network((i * spread << 11, rng.randrange(22, 30))) for i in range(count)]
+    two = [ipaddress.ip_network(((n.network_address._ip + rng.choice((0, 0, 4 << 10))) >> 9 << 9, rng.randrange(23, 33)))
+           for n in rng.sample(one, count * 9 // 10)]
+    rows = [("c", address_rule("==", one, {"jump": {"target": "d"}})), ("d", address_rule(op, two, {"drop": None}))]
+    base = {"family": "ip", "table": "t"}
+    text = json.dumps({"nftables": [{"chain": {**base, "name": "c", "hook": "input", "type": "filter", "prio": 0}},
+                                    {"chain": {**base, "name": "d"}},
+                                    *({"rule": {**base, "chain": c, "handle": 1, "expr": e}} for c, e in rows)]})
+    made, messages = bounded("nft", text)
+    assert len(made) == 1 and not messages
+    got = {int(n.network_address) + i for n in map(ipaddress.ip_network, re.findall(r"[0-9./]+\.[0-9./]+", made[0])) for i in range(n.num_addresses)}
+    first, second = ({int(n.network_address) + i for n in ns for i in range(n.num_addresses)} for ns in (one, two))
+    assert got == (first & second if op == "==" else first - second)
+
+
 def test_nothing_left_out_has_no_heading():
     assert not [line for line in nft("tcp dport 22 accept").lines if "Not carried over" in line]
     assert "# Not carried over:" in nft("ct state new accept").lines
@@ -516,6 +606,9 @@ def test_limits_per_source_of_nft():
     sets = "set seen { type ipv4_addr; flags dynamic; }"
     result = nft("tcp dport 22 update @seen { ip saddr limit rate over 3/minute } drop", "tcp dport 22 accept", more=sets)
     assert result.rules == ["accept ipv4 tcp dport 22 limit 3/m burst 5 per source", "accept tcp dport 22"]
+    result = nft("update @seen { ip6 saddr limit rate over 3/minute } drop", "accept",
+                 more="set seen { type ipv6_addr; flags dynamic; }")
+    assert result.rules == ["accept ipv6 limit 3/m burst 5 per source/128", "accept"]
     result = nft("add @seen { ip saddr }", "accept", more=sets)
     assert "only `sluice set` and limits fill sets" in result.reasons[0]
 
@@ -607,6 +700,8 @@ def test_senseless_expressions_do_no_harm(expression):
     ("*filter\n-A INPUT ! -j DROP\nCOMMIT\n", "standard input:2: error: `!` before -j"),
     ("*filter\n-A INPUT -j DROP tcp\nCOMMIT\n", 'standard input:2: error: an option is wanted, not "tcp"'),
     ("*filter\n-A INPUT -j REJECT --reject-with\nCOMMIT\n", "standard input:2: error: --reject-with lacks its value"),
+    *[(f"*filter\n-A INPUT --hashlimit-srcmask {mask} -j DROP\nCOMMIT\n",
+       f'standard input:2: error: --hashlimit-srcmask "{mask}" makes no sense') for mask in ("200", "33", "-1", "x", "24x")],
     ("*filter\n-A INPUT -j DROP\n", "standard input:3: error: the file ends before COMMIT"),
 ])
 def test_bad_input_of_iptables(text, message):
