@@ -27,6 +27,17 @@ char *reading_next(struct reading *reading);
  * no rule: a value that is missing or senseless. What is only not to be said in Sluice is noted in the rule. */
 int iptables_option(struct reading *reading, const char *name, struct error *error);
 
+/* Sets the error "OPTION VALUE makes no sense". */
+int iptables_senseless(const struct reading *reading, const char *option, const char *value, struct error *error);
+
+/* Options about limits, as iptables_option reads them. */
+int iptables_limit(struct reading *reading, char *value, struct error *error);
+int iptables_limit_over(struct reading *reading, char *value, struct error *error);
+int iptables_limit_burst(struct reading *reading, char *value, struct error *error);
+int iptables_limit_mode(struct reading *reading, char *value, struct error *error);
+int iptables_limit_source(struct reading *reading, char *value, struct error *error);
+int iptables_limit_destination(struct reading *reading, char *value, struct error *error);
+
 /* What the options that were read mean together, at the end of the rule. */
 void iptables_finish(struct reading *reading);
 

@@ -315,9 +315,13 @@ static void print_list(FILE *out, const struct firewall *firewall, const struct 
 		fprintf(out, "#\n# Not carried over:\n%s", text);
 }
 
-static void print_messages(FILE *out, const struct firewall *firewall, const struct listings *listings,
+static void print_messages(FILE *messages, const struct firewall *firewall, const struct listings *listings,
 			   const struct flat *flats, size_t count)
 {
+	CLEANUP_FREE char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length); /* standard error writes each character by itself */
+
 	for (size_t f = 0; f < count; f++) {
 		for (size_t i = 0; i < flats[f].count; i++) {
 			if (is_told(listings, &flats[f].items[i], f))
@@ -329,6 +333,8 @@ static void print_messages(FILE *out, const struct firewall *firewall, const str
 		print_plain(out, firewall->others[i]);
 		putc('\n', out);
 	}
+	fclose(out);
+	fwrite(text, 1, length, messages);
 }
 
 int import_print(struct firewall *firewall, const char *source, const char *const *interfaces, size_t count, FILE *out,
