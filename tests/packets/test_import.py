@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """import: what becomes of other firewalls' rules, line by line, and what is said of those that Sluice cannot say."""
-import ipaddress
-import json
-import random
 import re
 import shutil
 
@@ -235,15 +232,6 @@ def test_fragments_are_whole_at_input():
     assert track not in iptables("-p udp --dport 53 -j ACCEPT", v6=True).lines  # of IPv6 they are put together later
     never = iptables("-j guard", "-p udp -j ACCEPT", "-A guard -f -j RETURN", "-A guard -p tcp -j DROP", chains="guard")
     assert never.rules == ["drop ipv4 tcp", "accept ipv4 udp", "accept ipv6"] and len(never.reasons) == 1
-
-
-def test_chains_that_double_the_way_have_an_end():
-    """40 chains of which each jumps to the next twice: 2 to the 40th ways."""
-    chains = [f"c{i}" for i in range(40)]
-    text = "*filter\n:INPUT ACCEPT\n" + "".join(f":{name} -\n" for name in chains) + "-A INPUT -j c0\n"
-    text += "".join(f"-A {a} -j {b}\n" * 2 for a, b in zip(chains, chains[1:])) + "-A c39 -p tcp\nCOMMIT\n"
-    lines, messages = importing("iptables", text, status=1)
-    assert not lines and "the ways through these chains are more than 1048576 rules" in messages[0]
 
 
 def test_a_circle_of_jumps_is_an_error():
@@ -497,70 +485,6 @@ def test_what_is_no_ip_at_ingress(rule, words):
     assert nft("meta protocol != ip accept").rules == ["accept ipv6"]
 
 
-def bounded(kind, text, seconds=10, megabytes=400):
-    """The rules of an import that has so much time and memory."""
-    result = sh("prlimit", f"--cpu={seconds}", f"--as={megabytes << 20}", SLUICE, "import", kind, input=text, check=False)
-    assert result.returncode == 0, result.stderr[-300:]
-    return rules(result.stdout.splitlines()), result.stderr.splitlines()
-
-
-def whole(*lines):
-    return "\n".join(["*filter", ":INPUT DROP [0:0]", *(f"-A INPUT {line}" for line in lines), "COMMIT\n"])
-
-
-def test_thousands_of_limits():
-    made, messages = bounded("iptables", whole(*(f"-p tcp --dport {i} -m limit --limit 5/sec -j ACCEPT" for i in range(1, 6001))))
-    assert len(made) == 6001 and not messages
-
-
-def test_limits_that_take_too_long_to_settle_are_listed():
-    limits = [f"-p tcp --dport {i} -m limit --limit 5/sec -j ACCEPT" for i in range(1, 4001)]
-    drops = [f"-s 10.{i // 250}.{i % 250}.0/24 -j DROP" for i in range(4000)]
-    made, messages = bounded("iptables", whole(*limits, *drops))
-    assert len(made) + len(messages) == 8001 and len(messages) > 1000
-    assert all("it would take too long to tell" in message for message in messages)
-    assert "accept ipv4 tcp dport 4000 limit 5/s burst 5" in made
-
-
-def test_thousands_of_logs():
-    pair = "-p tcp --sport {0} --dport 22 -j LOG\n-A INPUT -p tcp --sport {0} --dport 22 -j DROP"
-    made, messages = bounded("iptables", whole(*(pair.format(i) for i in range(1, 30001))))
-    assert len(made) == 30001 and made[7] == "drop ipv4 tcp sport 8 dport 22 log" and not messages
-
-
-def test_thousands_of_listed_rules_for_several_interfaces():
-    made, messages = bounded("iptables", whole(*(f"-p tcp --sport {i} -m mark --mark 5 -j DROP" for i in range(1, 40001)),
-                                               "-i a -j ACCEPT", "-i b -j ACCEPT"))
-    assert len(messages) == 40000 and len(made) == 4
-
-
-def address_rule(op, prefixes, verdict):
-    values = [{"prefix": {"addr": str(p.network_address), "len": p.prefixlen}} for p in prefixes]
-    match = {"match": {"op": op, "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": {"set": values}}}
-    return [match, verdict]
-
-
-@pytest.mark.parametrize("op", ["==", "!="])
-@pytest.mark.parametrize("count", [5, 20000])
-def test_two_lists_of_addresses(op, count):
-    """One list inside another, or outside: as ipaddress of Python has it."""
-    rng = random.Random(count)
-    spread = max(1, (1 << 21) // count)
-    one = [ipaddress.ip_network((i * spread << 11, rng.randrange(22, 30))) for i in range(count)]
-    two = [ipaddress.ip_network(((n.network_address._ip + rng.choice((0, 0, 4 << 10))) >> 9 << 9, rng.randrange(23, 33)))
-           for n in rng.sample(one, count * 9 // 10)]
-    rows = [("c", address_rule("==", one, {"jump": {"target": "d"}})), ("d", address_rule(op, two, {"drop": None}))]
-    base = {"family": "ip", "table": "t"}
-    text = json.dumps({"nftables": [{"chain": {**base, "name": "c", "hook": "input", "type": "filter", "prio": 0}},
-                                    {"chain": {**base, "name": "d"}},
-                                    *({"rule": {**base, "chain": c, "handle": 1, "expr": e}} for c, e in rows)]})
-    made, messages = bounded("nft", text)
-    assert len(made) == 1 and not messages
-    got = {int(n.network_address) + i for n in map(ipaddress.ip_network, re.findall(r"[0-9./]+\.[0-9./]+", made[0])) for i in range(n.num_addresses)}
-    first, second = ({int(n.network_address) + i for n in ns for i in range(n.num_addresses)} for ns in (one, two))
-    assert got == (first & second if op == "==" else first - second)
-
-
 def test_nothing_left_out_has_no_heading():
     assert not [line for line in nft("tcp dport 22 accept").lines if "Not carried over" in line]
     assert "# Not carried over:" in nft("ct state new accept").lines
@@ -656,62 +580,3 @@ def test_firewalld():
     assert len(result.reasons) == 2 and result.defaults == ["pass"]
     strict = Result("nft", said)
     assert len(strict.reasons) == 5 and any("--stateless puts in" in line for line in strict.lines)
-
-
-@pytest.mark.parametrize("text, message", [
-    ("", "standard input:1:"),
-    ("{\n\"nftables\": [\n{]}", "standard input:3:2: error: this is no JSON"),
-    ("{}", 'standard input:1: error: it has no list "nftables"'),
-    ("[1]", 'standard input:1: error: it has no list "nftables"'),
-    (json.dumps({"nftables": [{"rule": {"family": "ip", "table": "t", "chain": "c", "expr": []}}]}),
-     "standard input: error: there is no chain c for a rule"),
-    (json.dumps({"nftables": [{"chain": {"family": "ip", "table": "t", "name": "c"}},
-                              {"rule": {"family": "ip", "table": "t", "chain": "c", "expr": 5}}]}),
-     "standard input: error: a rule of chain c has no list of expressions"),
-])
-def test_bad_input_of_nft(text, message):
-    lines, messages = importing("nft", text, status=1)
-    assert not lines and messages[0].startswith(message)
-
-
-@pytest.mark.parametrize("expression", [5, "x", None, [], {"match": 5}, {"match": {"left": {}, "right": {}}}, {"vmap": 5},
-                                        {"limit": []}, {"jump": {}}, {"reject": 3}, {"set": {"elem": []}},
-                                        {"match": {"op": "==", "left": {"concat": [1]}, "right": {"set": [{"concat": [2]}]}}}])
-def test_senseless_expressions_do_no_harm(expression):
-    chain = {"family": "ip", "table": "t", "name": "c", "hook": "input", "type": "filter", "prio": 0, "policy": "drop"}
-    rule = {"family": "ip", "table": "t", "chain": "c", "handle": 1, "expr": [expression, {"accept": None}]}
-    text = json.dumps({"nftables": [{"chain": chain}, {"rule": rule}]})
-    result = sh(SLUICE, "import", "nft", input=text, check=False)
-    assert result.returncode in (0, 1) and ("not carried over" in result.stderr or "error" in result.stderr or expression == {"vmap": 5})
-
-
-@pytest.mark.parametrize("text, message", [
-    ("", "standard input: error: there is no table in it"),
-    ("hello world\n", "standard input:1: error: this is not what iptables-save prints: a table begins with *NAME"),
-    ("*filter\nhello\nCOMMIT\n", 'standard input:2: error: cannot read "hello"'),
-    ("*filter\n:INPUT MAYBE\nCOMMIT\n", "standard input:2: error: the policy of chain INPUT is ACCEPT or DROP, or - for a chain of one's own"),
-    ("*filter\n-A WEB -j DROP\nCOMMIT\n", "standard input:2: error: there is no chain WEB in this table"),
-    ("*filter\n-A INPUT -p tcp --dport 99999 -j DROP\nCOMMIT\n", 'standard input:2: error: dport "99999" makes no sense'),
-    ("*filter\n-A INPUT -s 192.0.2.256 -j DROP\nCOMMIT\n", 'standard input:2: error: source "192.0.2.256" makes no sense'),
-    ("*filter\n-A INPUT -p tcp --dport\nCOMMIT\n", "standard input:2: error: --dport lacks its value"),
-    ("*filter\n[1:2]\nCOMMIT\n", "standard input:2: error: counters without a rule"),
-    ("*filter\n-A INPUT tcp\nCOMMIT\n", 'standard input:2: error: an option is wanted, not "tcp"'),
-    ("*filter\n-A INPUT -j DROP -j ACCEPT\nCOMMIT\n", "standard input:2: error: a rule has one target"),
-    ("*filter\n-A INPUT ! -j DROP\nCOMMIT\n", "standard input:2: error: `!` before -j"),
-    ("*filter\n-A INPUT -j DROP tcp\nCOMMIT\n", 'standard input:2: error: an option is wanted, not "tcp"'),
-    ("*filter\n-A INPUT -j REJECT --reject-with\nCOMMIT\n", "standard input:2: error: --reject-with lacks its value"),
-    *[(f"*filter\n-A INPUT --hashlimit-srcmask {mask} -j DROP\nCOMMIT\n",
-       f'standard input:2: error: --hashlimit-srcmask "{mask}" makes no sense') for mask in ("200", "33", "-1", "x", "24x")],
-    ("*filter\n-A INPUT -j DROP\n", "standard input:3: error: the file ends before COMMIT"),
-])
-def test_bad_input_of_iptables(text, message):
-    lines, messages = importing("iptables", text, status=1)
-    assert not lines and messages[0] == message
-
-
-def test_files_that_are_not_there(tmp_path):
-    result = sh(SLUICE, "import", "iptables", tmp_path / "none", check=False)
-    assert (result.returncode, result.stdout) == (1, "") and "none: cannot read it: No such file" in result.stderr
-    (tmp_path / "zero").write_bytes(b"*filter\0")
-    result = sh(SLUICE, "import", "iptables", tmp_path / "zero", check=False)
-    assert result.returncode == 1 and "it is no text" in result.stderr
