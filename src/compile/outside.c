@@ -45,8 +45,7 @@ static struct prefix half(const struct prefix *whole, int bit)
 	return result;
 }
 
-/* `items` are those of the list within `whole`. As deep as an address has bits. */
-static size_t outside(const struct prefix *items, size_t count, const struct prefix *whole, struct prefixes *out)
+size_t prefixes_outside_in(const struct prefix *items, size_t count, const struct prefix *whole, struct prefixes *out)
 {
 	struct prefix halves[2];
 	size_t first = 0;
@@ -62,7 +61,8 @@ static size_t outside(const struct prefix *items, size_t count, const struct pre
 	halves[1] = half(whole, 1);
 	while (first < count && prefix_covers(&halves[0], &items[first]))
 		first++;
-	return outside(items, first, &halves[0], out) + outside(items + first, count - first, &halves[1], out);
+	return prefixes_outside_in(items, first, &halves[0], out) +
+	       prefixes_outside_in(items + first, count - first, &halves[1], out);
 }
 
 size_t prefixes_outside(const struct prefixes *list, int version, struct prefixes *out)
@@ -71,5 +71,5 @@ size_t prefixes_outside(const struct prefixes *list, int version, struct prefixe
 	size_t first;
 	size_t count = prefixes_of_family(list, version, &first);
 
-	return outside(list->items + first, count, &all, out);
+	return prefixes_outside_in(list->items + first, count, &all, out);
 }

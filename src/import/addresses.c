@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "compile/outside.h"
 
 /* Cutting a small prefix out of a large one takes up to 128 pieces. */
 #define PREFIXES_MAX 100000
@@ -152,39 +153,59 @@ bool addresses_equal(const struct addresses *a, const struct addresses *b)
 	return true;
 }
 
-/* Adds what of `prefix` none of `holes` covers. False when that takes too many pieces. */
-static bool add_without(struct prefixes *list, const struct prefix *prefix, const struct addresses *holes)
+bool addresses_apart(const struct addresses *a, const struct addresses *b)
 {
-	struct prefix half = *prefix;
-	bool inside = false;
-
-	for (size_t i = 0; i < holes->count; i++) {
-		if (prefix_covers(&holes->items[i], prefix))
-			return true;
-		inside |= prefix_covers(prefix, &holes->items[i]);
-	}
-	if (!inside) {
-		prefixes_add(list, *prefix);
-		return list->count <= PREFIXES_MAX;
-	}
-	half.length++;
-	if (!add_without(list, &half, holes))
+	if (!a->given || !b->given || a->negated || b->negated || a->unknown || b->unknown)
 		return false;
-	set_bit(&half, prefix->length);
-	return add_without(list, &half, holes);
+	for (size_t i = 0, j = 0; i < a->count && j < b->count;) {
+		if (prefix_covers(&a->items[i], &b->items[j]) || prefix_covers(&b->items[j], &a->items[i]))
+			return false;
+		if (prefix_compare(&a->items[i], &b->items[j]) < 0)
+			i++;
+		else
+			j++;
+	}
+	return true;
 }
 
-static bool add_common(struct prefixes *list, const struct prefix *prefix, const struct addresses *other)
+/* Adds what is in both lists. Both are sorted, and nothing in one covers anything else in it. */
+static void add_common(struct prefixes *list, const struct addresses *a, const struct addresses *b)
 {
-	if (other->negated)
-		return add_without(list, prefix, other);
-	for (size_t i = 0; i < other->count; i++) {
-		if (prefix_covers(&other->items[i], prefix))
-			prefixes_add(list, *prefix);
-		else if (prefix_covers(prefix, &other->items[i]))
-			prefixes_add(list, other->items[i]);
+	for (size_t i = 0, j = 0; i < a->count && j < b->count;) {
+		if (prefix_covers(&a->items[i], &b->items[j])) {
+			prefixes_add(list, b->items[j++]);
+		} else if (prefix_covers(&b->items[j], &a->items[i])) {
+			prefixes_add(list, a->items[i++]);
+		} else if (prefix_compare(&a->items[i], &b->items[j]) < 0) {
+			i++;
+		} else {
+			j++;
+		}
 	}
-	return list->count <= PREFIXES_MAX;
+}
+
+/* Adds what of `whole` none of `holes` covers. False when that takes too many pieces. */
+static bool add_without(struct prefixes *list, const struct addresses *whole, const struct addresses *holes)
+{
+	size_t next = 0;
+
+	for (size_t i = 0; i < whole->count; i++) {
+		const struct prefix *prefix = &whole->items[i];
+		size_t first;
+
+		while (next < holes->count && !prefix_covers(&holes->items[next], prefix) &&
+		       prefix_compare(&holes->items[next], prefix) < 0)
+			next++;
+		if (next < holes->count && prefix_covers(&holes->items[next], prefix))
+			continue;
+		first = next;
+		while (next < holes->count && prefix_covers(prefix, &holes->items[next]))
+			next++;
+		if (list->count + prefixes_outside_in(holes->items + first, next - first, prefix, NULL) > PREFIXES_MAX)
+			return false;
+		prefixes_outside_in(holes->items + first, next - first, prefix, list);
+	}
+	return true;
 }
 
 /* Neither of them: one list of both. */
@@ -226,8 +247,10 @@ enum terms_result addresses_and(struct pool *pool, const struct addresses *a, co
 		a = b;
 		b = swap;
 	}
-	for (size_t i = 0; i < a->count && fits; i++)
-		fits = add_common(&list, &a->items[i], b);
+	if (b->negated)
+		fits = add_without(&list, a, b);
+	else
+		add_common(&list, a, b);
 	*both = addresses_make(pool, list.items, list.count, false);
 	/* The same addresses by the same name. */
 	if (addresses_equal(both, a))

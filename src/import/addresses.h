@@ -5,8 +5,10 @@
 
 #include "import/terms.h"
 
+/* addresses_apart: no address is in both, as far as lists that are not negated say. */
 enum terms_result addresses_and(struct pool *pool, const struct addresses *a, const struct addresses *b,
 				struct addresses *both, const char **why);
+bool addresses_apart(const struct addresses *a, const struct addresses *b);
 bool addresses_equal(const struct addresses *a, const struct addresses *b);
 
 /* The families of those that are listed; all of IP when nothing is. */

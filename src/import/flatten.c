@@ -8,6 +8,7 @@
 
 #define DEPTH_MAX 64 /* of jumps; the kernel takes 16 in nftables */
 #define ITEMS_MAX FILTER_RULES_MAX
+#define WALKED_MAX (8 * ITEMS_MAX) /* chains that jump to one another often double the way with each jump */
 
 /* Where the packet goes on when a chain is at its end. */
 struct frame {
@@ -22,6 +23,8 @@ struct walk {
 	struct flat *flat;
 	struct firewall_chain **bases; /* in their order */
 	size_t base_count;
+	size_t walked; /* rules, each as often as packets come there on different ways */
+	bool lost;     /* a chain's end could not be said for some packets */
 	struct error *error;
 };
 
@@ -34,7 +37,8 @@ enum fate {
 
 static int walk_chain(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context,
 		      enum fate *fate);
-static int walk_on(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context);
+static int walk_on(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context,
+		   struct firewall_rule *cause);
 
 static int add_item(struct walk *walk, struct item item)
 {
@@ -87,7 +91,7 @@ static bool rule_is_for(const struct firewall_rule *rule, const char *interface)
 }
 
 /* Packets of these terms were accepted by base chain number `base`: those behind it have their say. */
-static int accepted(struct walk *walk, size_t base, const struct terms *terms, const struct firewall_rule *rule,
+static int accepted(struct walk *walk, size_t base, const struct terms *terms, struct firewall_rule *rule,
 		    const struct firewall_chain *chain)
 {
 	struct item item = { .terms = *terms, .verdict = RULE_ACCEPT, .rule = rule, .chain = chain };
@@ -100,7 +104,7 @@ static int accepted(struct walk *walk, size_t base, const struct terms *terms, c
 
 		if (terms_and(&walk->firewall->pool, &item.terms, &family, &both, &why) != TERMS_OK)
 			continue;
-		err = walk_on(walk, &frame, next, &both);
+		err = walk_on(walk, &frame, next, &both, rule);
 		if (err)
 			return err;
 		family = terms_all(FAMILY_ALL & ~frame.chain->families);
@@ -113,18 +117,28 @@ static int accepted(struct walk *walk, size_t base, const struct terms *terms, c
 	return add_item(walk, item);
 }
 
-/* What the end of a base chain does. */
+/* What the end of a base chain does; `rule`: a RETURN that leads there at once. `cause` is the rule of which these
+ * packets are, when they are not all. */
 static int policy(struct walk *walk, const struct firewall_chain *chain, size_t base, const struct terms *terms,
-		  const struct firewall_rule *rule)
+		  struct firewall_rule *rule, struct firewall_rule *cause)
 {
+	const char *why = terms_unsayable(terms);
+
+	if (why && cause) {
+		walk->lost = true;
+		return list(walk, cause,
+			    pool_text(&walk->firewall->pool, "%s, which the policy of chain %s would need", why,
+				      chain->name));
+	}
 	if (chain->drop)
 		return add_item(walk,
 				(struct item){ .terms = *terms, .verdict = RULE_DROP, .rule = rule, .chain = chain });
 	return accepted(walk, base, terms, rule, chain);
 }
 
-/* Writes again what is left of the way of packets with these terms, to its very end. */
-static int walk_on(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context)
+/* Writes again what is left of the way of packets with these terms, those of the rule `cause`, to its very end. */
+static int walk_on(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context,
+		   struct firewall_rule *cause)
 {
 	enum fate fate;
 
@@ -134,10 +148,10 @@ static int walk_on(struct walk *walk, const struct frame *frame, size_t base, co
 		if (err || fate == FATE_DECIDED)
 			return err;
 	}
-	return policy(walk, walk->bases[base], base, context, NULL);
+	return policy(walk, walk->bases[base], base, context, NULL, cause);
 }
 
-static int walk_jump(struct walk *walk, const struct frame *frame, size_t base, const struct firewall_rule *rule,
+static int walk_jump(struct walk *walk, const struct frame *frame, size_t base, struct firewall_rule *rule,
 		     const struct terms *terms, bool whole, enum fate *fate)
 {
 	struct firewall_chain *chain = firewall_chain(walk->firewall, frame->chain->table, rule->target);
@@ -155,7 +169,7 @@ static int walk_jump(struct walk *walk, const struct frame *frame, size_t base, 
 		into.parent = frame->parent; /* the way back leaves this chain out */
 		chain->walked = true;
 		if (!whole)
-			return walk_on(walk, &into, base, terms);
+			return walk_on(walk, &into, base, terms, rule);
 	}
 	err = walk_chain(walk, &into, base, terms, &inside);
 	if (whole && inside == FATE_DECIDED)
@@ -165,19 +179,19 @@ static int walk_jump(struct walk *walk, const struct frame *frame, size_t base, 
 	return err;
 }
 
-static int walk_return(struct walk *walk, const struct frame *frame, size_t base, const struct firewall_rule *rule,
+static int walk_return(struct walk *walk, const struct frame *frame, size_t base, struct firewall_rule *rule,
 		       const struct terms *terms)
 {
 	if (frame->next + 1 == frame->chain->rule_count)
 		return 0;
 	if (frame->parent)
-		return walk_on(walk, frame->parent, base, terms);
+		return walk_on(walk, frame->parent, base, terms, rule);
 	/* A chain that a goto of the base chain leads to has no way back either. */
-	return policy(walk, walk->bases[base], base, terms, rule);
+	return policy(walk, walk->bases[base], base, terms, rule, rule);
 }
 
 /* Writes a rule with one of its terms; `whole`: these are all packets that get here. */
-static int walk_terms(struct walk *walk, const struct frame *frame, size_t base, const struct firewall_rule *rule,
+static int walk_terms(struct walk *walk, const struct frame *frame, size_t base, struct firewall_rule *rule,
 		      const struct terms *terms, bool whole, enum fate *fate)
 {
 	bool limited = rule->limit.kind != LIMIT_NONE;
@@ -237,8 +251,8 @@ static int list_chain(struct walk *walk, const struct frame *frame, const struct
 	for (size_t i = frame->next + 1; i < frame->chain->rule_count && !err; i++) {
 		frame->chain->rules[i].met = true;
 		err = list(walk, &frame->chain->rules[i],
-			   pool_text(&walk->firewall->pool, "it is for what the RETURN before it leaves (%s)",
-				     cause->origin.text));
+			   pool_text(&walk->firewall->pool, "it is for what the %s before it leaves (%s)",
+				     cause->verdict == RULE_GOTO ? "GOTO" : "RETURN", cause->origin.text));
 	}
 	return err;
 }
@@ -251,38 +265,88 @@ static void count_other(struct walk *walk, const struct firewall_rule *rule)
 		walk->flat->other_rules++;
 }
 
+/* The kernel puts fragments of IPv4 together before the hook input (net/ipv4/ip_input.c, ip_local_deliver): what asks
+ * for them there is true of every packet or of none. False for the latter. Only IPv4 has such conditions. */
+static bool settle_fragments(const struct walk *walk, size_t base, struct terms *terms)
+{
+	if (walk->bases[base]->hook != HOOK_INPUT || terms->fragments == FRAGMENT_KIND_ALL)
+		return true;
+	if (!(terms->fragments & FRAGMENT_KIND_NONE))
+		return false;
+	terms->fragments = FRAGMENT_KIND_ALL;
+	return true;
+}
+
+static bool never_matches(const struct walk *walk, const struct firewall_rule *rule, size_t base)
+{
+	for (size_t i = 0; i < rule->choice.count; i++) {
+		struct terms terms = rule->choice.items[i];
+
+		if (settle_fragments(walk, base, &terms))
+			return false;
+	}
+	return rule->choice.count && !rule->unsayable;
+}
+
+/* Writes a rule for each of its terms that a packet of the context can have; `*why` when one of them cannot be said. */
+static int walk_choices(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context,
+			enum fate *fate, const char **why)
+{
+	struct firewall_rule *rule = &frame->chain->rules[frame->next];
+	int err = 0;
+
+	for (size_t i = 0; i < rule->choice.count && !*why && *fate == FATE_GOES_ON && !err; i++) {
+		struct terms one = rule->choice.items[i], both;
+
+		if (!settle_fragments(walk, base, &one) ||
+		    terms_and(&walk->firewall->pool, context, &one, &both, why) != TERMS_OK)
+			continue;
+		/* What is jumped to may say more. */
+		if (rule->verdict != RULE_JUMP && rule->verdict != RULE_GOTO)
+			*why = terms_unsayable(&both);
+		if (!*why)
+			err = walk_terms(walk, frame, base, rule, &both, terms_equal(&both, context), fate);
+	}
+	return err;
+}
+
+/* A rule that cannot be said, or whose packets' way cannot. What follows in this chain is not for those that would have
+ * left it here, and nobody knows which these are. */
+static int leave_out(struct walk *walk, const struct frame *frame, const char *why, enum fate *fate)
+{
+	struct firewall_rule *rule = &frame->chain->rules[frame->next];
+	int err = why ? list(walk, rule, why) : 0;
+
+	if (err || (rule->verdict != RULE_RETURN && rule->verdict != RULE_GOTO))
+		return err;
+	*fate = FATE_LEAVES;
+	return list_chain(walk, frame, rule);
+}
+
 static int walk_rule(struct walk *walk, const struct frame *frame, size_t base, const struct terms *context,
 		     enum fate *fate)
 {
 	struct firewall_rule *rule = &frame->chain->rules[frame->next];
 	const char *why = unsayable_here(walk, rule, base);
-	int err = 0;
+	bool lost = walk->lost;
+	int err;
 
+	if (walk->walked++ == WALKED_MAX)
+		return error_at(walk->error, rule->origin.where,
+				"written one by one, the ways through these chains are more than %d rules", WALKED_MAX);
 	rule->met = true;
 	if (!rule_is_for(rule, walk->flat->interface)) {
 		count_other(walk, rule);
 		return 0;
 	}
-	for (size_t i = 0; i < rule->choice.count && !why && *fate == FATE_GOES_ON && !err; i++) {
-		struct terms both;
-
-		if (terms_and(&walk->firewall->pool, context, &rule->choice.items[i], &both, &why) != TERMS_OK)
-			continue;
-		/* What is jumped to may say more. */
-		if (rule->verdict != RULE_JUMP && rule->verdict != RULE_GOTO)
-			why = terms_unsayable(&both);
-		if (!why)
-			err = walk_terms(walk, frame, base, rule, &both, terms_equal(&both, context), fate);
-	}
-	if (!why || err)
-		return err;
-	err = list(walk, rule, why);
-	/* What follows in this chain is not for those that would have left it here, and nobody knows which these are.
-	 */
-	if (!err && rule->verdict == RULE_RETURN) {
-		*fate = FATE_LEAVES;
-		err = list_chain(walk, frame, rule);
-	}
+	if (never_matches(walk, rule, base))
+		return list(walk, rule,
+			    "it never matches: the kernel has put fragments together before it comes to INPUT");
+	walk->lost = false;
+	err = walk_choices(walk, frame, base, context, fate, &why);
+	if (!err && (why || walk->lost))
+		err = leave_out(walk, frame, why, fate);
+	walk->lost |= lost;
 	return err;
 }
 
@@ -356,7 +420,7 @@ static int walk_bases(struct walk *walk)
 		/* Also where a rule has decided about everything before: the policy is what the author wants by
 		 * default. */
 		if (!err && chain->drop)
-			err = policy(walk, chain, i, &context, NULL);
+			err = policy(walk, chain, i, &context, NULL, NULL);
 		if (chain->drop || fate == FATE_DECIDED)
 			left &= ~context.families;
 	}
@@ -384,6 +448,19 @@ static void sort_bases(struct walk *walk)
 	}
 }
 
+/* Where a chain before input judges fragments one by one, so does Sluice. */
+static bool sees_whole(const struct walk *walk)
+{
+	bool ipv4 = false;
+
+	for (size_t i = 0; i < walk->base_count; i++) {
+		if (walk->bases[i]->hook != HOOK_INPUT)
+			return false;
+		ipv4 |= walk->bases[i]->families & FAMILY_IPV4;
+	}
+	return ipv4;
+}
+
 int flatten(struct firewall *firewall, const char *interface, struct flat *flat, struct error *error)
 {
 	CLEANUP_FREE struct firewall_chain **bases = xcalloc(firewall->chain_count, sizeof(struct firewall_chain *));
@@ -396,6 +473,7 @@ int flatten(struct firewall *firewall, const char *interface, struct flat *flat,
 			bases[walk.base_count++] = firewall->chains[i];
 	}
 	sort_bases(&walk);
+	made.whole = sees_whole(&walk);
 	forget_listed(firewall);
 	err = walk_bases(&walk);
 	if (err) {

@@ -32,6 +32,7 @@ struct flat {
 	struct item *items; /* to be freed */
 	size_t count, capacity;
 	bool drop;	       /* the default */
+	bool whole;	       /* the rules never saw fragments of IPv4, but what they are put together to */
 	unsigned passed;       /* families that pass at the end although the default is drop */
 	size_t other_rules;    /* for other interfaces */
 	size_t loopback_rules; /* for lo only */
@@ -49,7 +50,8 @@ size_t firewall_interfaces(const struct firewall *firewall, const char ***names)
 int flatten(struct firewall *firewall, const char *interface, struct flat *flat, struct error *error);
 void flat_free(struct flat *flat);
 
-/* Turns limits into Sluice's, under which what is over is dropped; where that would be something else, lists them. */
-void flat_settle_limits(struct firewall *firewall, struct flat *flat);
+/* Turns limits into Sluice's, under which what is over is dropped; where that would be something else, or would take
+ * too long to tell, lists them. */
+void flat_settle_limits(struct flat *flat);
 
 #endif

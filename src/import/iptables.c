@@ -140,7 +140,36 @@ static int set_policy(struct file *file, const char *name, const char *policy, s
 	return 0;
 }
 
-static int read_words(struct reading *reading, struct error *error)
+static void settle_jump(struct file *file, struct reading *reading)
+{
+	if (!firewall_chain(file->firewall, file->table, reading->jump)) {
+		iptables_target(reading);
+		return;
+	}
+	reading->rule->verdict = reading->jump_is_goto ? RULE_GOTO : RULE_JUMP;
+	reading->rule->target = pool_text(&file->firewall->pool, "%s", reading->jump);
+}
+
+/* One option. Behind the target conditions may stand as well as before it, and the target's own options. */
+static int read_option(struct file *file, struct reading *reading, const char *word, bool target, struct error *error)
+{
+	bool own = false;
+	int err;
+
+	if (target && (reading->negated || reading->jump))
+		return error_at(error, here(file), reading->jump ? "a rule has one target" : "`!` before %s", word);
+	if (reading->jump) {
+		err = iptables_target_option(reading, word, &own, error);
+		if (err || own)
+			return err;
+	}
+	err = iptables_option(reading, word, error);
+	if (!err && target)
+		settle_jump(file, reading);
+	return err;
+}
+
+static int read_words(struct file *file, struct reading *reading, struct error *error)
 {
 	const char *word;
 
@@ -156,26 +185,12 @@ static int read_words(struct reading *reading, struct error *error)
 			continue;
 		}
 		reading->skip = false;
-		err = iptables_option(reading, word, error);
+		err = read_option(file, reading, word, target, error);
 		if (err)
 			return err;
 		reading->negated = false;
-		if (reading->jump)
-			return 0;
 	}
 	return 0;
-}
-
-static int read_jump(struct file *file, struct reading *reading, struct error *error)
-{
-	if (!reading->jump)
-		return 0;
-	if (firewall_chain(file->firewall, file->table, reading->jump)) {
-		reading->rule->verdict = reading->jump_is_goto ? RULE_GOTO : RULE_JUMP;
-		reading->rule->target = pool_text(&file->firewall->pool, "%s", reading->jump);
-		return 0;
-	}
-	return iptables_target(reading, error);
 }
 
 static int read_rule(struct file *file, const char *line, char *rest, struct error *error)
@@ -200,12 +215,12 @@ static int read_rule(struct file *file, const char *line, char *rest, struct err
 	reading.rule->origin =
 		(struct origin){ .where = here(file), .text = pool_text(&file->firewall->pool, "%s", line) };
 	reading.rule->choice = choice_one(&file->firewall->pool, terms_all(file->families));
-	err = read_words(&reading, error);
-	if (!err)
-		err = read_jump(file, &reading, error);
-	if (!err)
-		rule_and_states(file->firewall, reading.rule, reading.states);
-	return err;
+	err = read_words(file, &reading, error);
+	if (err)
+		return err;
+	iptables_finish(&reading);
+	rule_and_states(file->firewall, reading.rule, reading.states);
+	return 0;
 }
 
 /* Of the table `filter`. */

@@ -18,7 +18,7 @@ struct option_row {
 	const char *unsayable; /* why it is, instead of `read` */
 };
 
-static int senseless(const struct reading *reading, const char *option, const char *value, struct error *error)
+int iptables_senseless(const struct reading *reading, const char *option, const char *value, struct error *error)
 {
 	return error_at(error, reading->rule->origin.where, "%s \"%s\" makes no sense", option, value);
 }
@@ -53,7 +53,7 @@ static int read_ranges(struct reading *reading, enum field field, char *value, s
 	while ((word = strsep(&rest, ","))) {
 		items = xgrow(items, count, &capacity, sizeof(*items));
 		if (!read_range(word, ':', field, &items[count++]))
-			return senseless(reading, field_name(field), word, error);
+			return iptables_senseless(reading, field_name(field), word, error);
 	}
 	*ranges = ranges_make(&reading->firewall->pool, items, count);
 	return 0;
@@ -129,7 +129,7 @@ static int read_addresses(struct reading *reading, char *value, bool source, str
 
 		err = read_prefix(reading, text, &prefix);
 		if (err == -EINVAL)
-			senseless(reading, source ? "source" : "destination", word, error);
+			iptables_senseless(reading, source ? "source" : "destination", word, error);
 		else if (!err)
 			prefixes_add(&list, prefix);
 	}
@@ -163,7 +163,7 @@ static int read_address_range(struct reading *reading, char *value, bool source,
 		*dash = '\0';
 	if (read_prefix(reading, value, &first) || read_prefix(reading, dash ? dash + 1 : value, &last) ||
 	    memcmp(first.address, last.address, sizeof(first.address)) > 0)
-		return senseless(reading, source ? "--src-range" : "--dst-range", value, error);
+		return iptables_senseless(reading, source ? "--src-range" : "--dst-range", value, error);
 	addresses_from_range(&list, &first, &last);
 	and_addresses(reading, addresses_make(&reading->firewall->pool, list.items, list.count, reading->negated),
 		      source);
@@ -255,7 +255,7 @@ static int read_flags(struct reading *reading, char *mask, struct error *error)
 	int bits = flags_number(mask), set = value ? flags_number(value) : -1;
 
 	if (bits < 0 || set < 0)
-		return senseless(reading, "--tcp-flags", bits < 0 ? mask : value ? value : "", error);
+		return iptables_senseless(reading, "--tcp-flags", bits < 0 ? mask : value ? value : "", error);
 	return and_choice(reading,
 			  choice_flags(&reading->firewall->pool, (uint8_t)set, (uint8_t)bits, reading->negated));
 }
@@ -288,7 +288,7 @@ static int read_icmp(struct reading *reading, char *value, int version, struct e
 		type = (struct range){ (uint32_t)number, (uint32_t)number };
 	}
 	if (slash && !read_range(slash, ':', FIELD_CODE, &code))
-		return senseless(reading, "code", slash, error);
+		return iptables_senseless(reading, "code", slash, error);
 	if (slash && reading->negated) {
 		rule_unsayable(reading->firewall, reading->rule, "any other type and code than one");
 		return 0;
@@ -318,7 +318,7 @@ static int read_mac(struct reading *reading, char *value, struct error *error)
 	char more;
 
 	if (sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", m, m + 1, m + 2, m + 3, m + 4, m + 5, &more) != 6)
-		return senseless(reading, "--mac-source", value, error);
+		return iptables_senseless(reading, "--mac-source", value, error);
 	if (reading->negated)
 		rule_unsayable(reading->firewall, reading->rule, "every Ethernet address but one");
 	terms.has_mac = true;
@@ -330,7 +330,7 @@ static int and_ttl(struct reading *reading, char *value, int order, struct error
 	struct range range;
 
 	if (!read_range(value, ':', FIELD_TTL, &range) || (order < 0 && !range.low))
-		return senseless(reading, "the hop limit", value, error);
+		return iptables_senseless(reading, "the hop limit", value, error);
 	if (order < 0)
 		range = (struct range){ 0, range.low - 1 };
 	else if (order > 0)
@@ -368,62 +368,9 @@ static int read_dscp_class(struct reading *reading, char *value, struct error *e
 	int number = dscp_number(value);
 
 	if (number < 0)
-		return senseless(reading, "--dscp-class", value, error);
+		return iptables_senseless(reading, "--dscp-class", value, error);
 	return and_number(reading, FIELD_DSCP,
 			  ranges_one(&reading->firewall->pool, (uint32_t)number, (uint32_t)number));
-}
-
-static int set_limit(struct reading *reading, enum limit_kind kind, const char *value)
-{
-	struct rule_limit *limit = &reading->rule->limit;
-
-	if (limit->kind != LIMIT_NONE)
-		rule_unsayable(reading->firewall, reading->rule, "two limits in one rule");
-	if (!rate_read(value, &limit->rate, &limit->unit))
-		rule_unsayable(reading->firewall, reading->rule, "a limit of \"%s\", which counts no packets", value);
-	if (!limit->burst)
-		limit->burst = 5; /* what iptables takes when nothing is said */
-	limit->kind = kind;
-	return 0;
-}
-
-static int read_limit(struct reading *reading, char *value, struct error *error)
-{
-	return set_limit(reading, reading->negated ? LIMIT_OVER : LIMIT_UPTO, value);
-}
-
-static int read_limit_over(struct reading *reading, char *value, struct error *error)
-{
-	return set_limit(reading, reading->negated ? LIMIT_UPTO : LIMIT_OVER, value);
-}
-
-static int read_burst(struct reading *reading, char *value, struct error *error)
-{
-	char *end;
-	unsigned long burst = strtoul(value, &end, 10);
-
-	if (*end || !burst)
-		rule_unsayable(reading->firewall, reading->rule, "a burst of \"%s\", which counts no packets", value);
-	reading->rule->limit.burst = burst;
-	return 0;
-}
-
-static int read_limit_mode(struct reading *reading, char *value, struct error *error)
-{
-	if (!strcmp(value, "srcip"))
-		reading->rule->limit.per = FILTER_PER_SOURCE;
-	else if (!strcmp(value, "dstip"))
-		reading->rule->limit.per = FILTER_PER_DESTINATION;
-	else
-		rule_unsayable(reading->firewall, reading->rule,
-			       "a limit counts per source or per destination, not per \"%s\"", value);
-	return 0;
-}
-
-static int read_limit_mask(struct reading *reading, char *value, struct error *error)
-{
-	reading->rule->limit.length = atoi(value);
-	return 0;
 }
 
 static int ignore(struct reading *reading, char *value, struct error *error)
@@ -549,12 +496,13 @@ static const struct option_row options[] = {
 	{ "--length", NULL, read_length, 1 },
 	{ "--dscp", NULL, read_dscp, 1 },
 	{ "--dscp-class", NULL, read_dscp_class, 1 },
-	{ "--limit", NULL, read_limit, 1 },
-	{ "--limit-burst", "--hashlimit-burst", read_burst, 1 },
-	{ "--hashlimit-upto", "--hashlimit", read_limit, 1 },
-	{ "--hashlimit-above", NULL, read_limit_over, 1 },
-	{ "--hashlimit-mode", NULL, read_limit_mode, 1 },
-	{ "--hashlimit-srcmask", "--hashlimit-dstmask", read_limit_mask, 1 },
+	{ "--limit", NULL, iptables_limit, 1 },
+	{ "--limit-burst", "--hashlimit-burst", iptables_limit_burst, 1 },
+	{ "--hashlimit-upto", "--hashlimit", iptables_limit, 1 },
+	{ "--hashlimit-above", NULL, iptables_limit_over, 1 },
+	{ "--hashlimit-mode", NULL, iptables_limit_mode, 1 },
+	{ "--hashlimit-srcmask", NULL, iptables_limit_source, 1 },
+	{ "--hashlimit-dstmask", NULL, iptables_limit_destination, 1 },
 	{ "--hashlimit-name", "--hashlimit-htable-size", ignore, 1 },
 	{ "--hashlimit-htable-max", "--hashlimit-htable-expire", ignore, 1 },
 	{ "--hashlimit-htable-gcinterval", NULL, ignore, 1 },

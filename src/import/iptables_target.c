@@ -26,17 +26,9 @@ static const struct {
 	{ "port-unreach", FILTER_REJECT_PORT, NULL },
 };
 
-static int read_reject(struct reading *reading, struct error *error)
+static int read_reject_with(struct reading *reading, const char *with, struct error *error)
 {
-	const char *word = reading_next(reading);
-	const char *with = word && !strcmp(word, "--reject-with") ? reading_next(reading) : NULL;
-
-	reading->rule->verdict = RULE_REJECT;
-	reading->rule->reject = FILTER_REJECT_PORT;
-	if (word && !with)
-		return error_at(error, reading->rule->origin.where, "REJECT takes --reject-with and a kind, not \"%s\"",
-				word);
-	for (size_t i = 0; with && i < sizeof(rejects) / sizeof(rejects[0]); i++) {
+	for (size_t i = 0; i < sizeof(rejects) / sizeof(rejects[0]); i++) {
 		if (strcmp(rejects[i].name, with) != 0)
 			continue;
 		reading->rule->reject = rejects[i].reject;
@@ -44,7 +36,51 @@ static int read_reject(struct reading *reading, struct error *error)
 			rule_note(reading->firewall, reading->rule, rejects[i].note);
 		return 0;
 	}
-	return with ? error_at(error, reading->rule->origin.where, "there is no --reject-with \"%s\"", with) : 0;
+	return error_at(error, reading->rule->origin.where, "there is no --reject-with \"%s\"", with);
+}
+
+/* What they say of the log is the author's taste: Sluice has one form of it. */
+static const struct {
+	const char *target, *name;
+	int values;
+	int (*read)(struct reading *reading, const char *value, struct error *error);
+} own_options[] = {
+	{ "REJECT", "--reject-with", 1, read_reject_with },
+	{ "LOG", "--log-prefix", 1, NULL },
+	{ "LOG", "--log-level", 1, NULL },
+	{ "LOG", "--log-tcp-sequence", 0, NULL },
+	{ "LOG", "--log-tcp-options", 0, NULL },
+	{ "LOG", "--log-ip-options", 0, NULL },
+	{ "LOG", "--log-uid", 0, NULL },
+	{ "LOG", "--log-macdecode", 0, NULL },
+	{ "NFLOG", "--nflog-group", 1, NULL },
+	{ "NFLOG", "--nflog-prefix", 1, NULL },
+	{ "NFLOG", "--nflog-range", 1, NULL },
+	{ "NFLOG", "--nflog-size", 1, NULL },
+	{ "NFLOG", "--nflog-threshold", 1, NULL },
+	{ "ULOG", "--ulog-nlgroup", 1, NULL },
+	{ "ULOG", "--ulog-prefix", 1, NULL },
+	{ "ULOG", "--ulog-cprange", 1, NULL },
+	{ "ULOG", "--ulog-qthreshold", 1, NULL },
+	{ "AUDIT", "--type", 1, NULL },
+};
+
+int iptables_target_option(struct reading *reading, const char *name, bool *own, struct error *error)
+{
+	*own = false;
+	for (size_t i = 0; i < sizeof(own_options) / sizeof(own_options[0]); i++) {
+		const char *value = NULL;
+
+		if (strcmp(own_options[i].target, reading->jump) != 0 || strcmp(own_options[i].name, name) != 0)
+			continue;
+		*own = true;
+		if (own_options[i].values)
+			value = reading_next(reading);
+		if (own_options[i].values && !value)
+			return error_at(error, reading->rule->origin.where, "%s lacks its value", name);
+		return own_options[i].read ? own_options[i].read(reading, value, error) : 0;
+	}
+	return 0;
 }
 
 static const struct {
@@ -64,7 +100,7 @@ static bool only_logs(const char *name)
 	return !strcmp(name, "LOG") || !strcmp(name, "NFLOG") || !strcmp(name, "ULOG") || !strcmp(name, "AUDIT");
 }
 
-int iptables_target(struct reading *reading, struct error *error)
+void iptables_target(struct reading *reading)
 {
 	struct firewall_rule *rule = reading->rule;
 	const char *name = reading->jump;
@@ -76,7 +112,8 @@ int iptables_target(struct reading *reading, struct error *error)
 	} else if (!strcmp(name, "RETURN")) {
 		rule->verdict = RULE_RETURN;
 	} else if (!strcmp(name, "REJECT")) {
-		return read_reject(reading, error);
+		rule->verdict = RULE_REJECT;
+		rule->reject = FILTER_REJECT_PORT;
 	} else if (only_logs(name)) {
 		rule->log = true;
 	} else {
@@ -87,5 +124,4 @@ int iptables_target(struct reading *reading, struct error *error)
 		rule_unsayable(reading->firewall, rule,
 			       "-j %s: there is no such chain in the file, and no word for that in Sluice", name);
 	}
-	return 0;
 }

@@ -38,72 +38,93 @@ void firewall_merge_logs(struct firewall *firewall)
 {
 	for (size_t c = 0; c < firewall->chain_count; c++) {
 		struct firewall_chain *chain = firewall->chains[c];
+		size_t kept = 0;
 
-		for (size_t i = 0; i + 1 < chain->rule_count; i++) {
-			if (!logs_for(&chain->rules[i], &chain->rules[i + 1]))
-				continue;
-			chain->rules[i + 1].log = true;
-			memmove(chain->rules + i, chain->rules + i + 1,
-				(--chain->rule_count - i) * sizeof(*chain->rules));
+		for (size_t i = 0; i < chain->rule_count; i++) {
+			if (i + 1 < chain->rule_count && logs_for(&chain->rules[i], &chain->rules[i + 1]))
+				chain->rules[i + 1].log = true;
+			else
+				chain->rules[kept++] = chain->rules[i];
 		}
+		chain->rule_count = kept;
 	}
 }
 
-/* True when all packets of item `at` have this verdict from the items behind it. */
-static bool rest_decides(struct firewall *firewall, const struct flat *flat, size_t at, bool drop)
+/* Items compared for all limits of a list together: some seconds. A comparison of terms that overlap counts as many. */
+#define COMPARED_MAX (1UL << 26)
+#define OVERLAP_COST 16
+
+enum rest {
+	REST_SAME,    /* all packets have the verdict in question from the items behind */
+	REST_OTHER,   /* some may have another one */
+	REST_UNKNOWN, /* it would take too long to tell */
+};
+
+static enum rest rest_of(const struct flat *flat, size_t at, bool drop, struct pool *scratch, size_t *compared)
 {
 	const struct terms *terms = &flat->items[at].terms;
 
 	for (size_t i = at + 1; i < flat->count; i++) {
 		const struct item *item = &flat->items[i];
+		bool same = (item->verdict != RULE_ACCEPT) == drop && !item->limited, done;
 
-		if (item->kind == ITEM_LISTED)
+		if (++*compared > COMPARED_MAX)
+			return REST_UNKNOWN;
+		if (item->kind == ITEM_LISTED || terms_plainly_apart(&item->terms, terms))
 			continue;
-		if ((item->verdict != RULE_ACCEPT) == drop && !item->limited) {
-			if (terms_cover(&firewall->pool, &item->terms, terms))
-				return true;
-		} else if (!terms_apart(&firewall->pool, &item->terms, terms)) {
-			return false;
-		}
+		*compared += OVERLAP_COST;
+		done = same ? terms_cover(scratch, &item->terms, terms) : !terms_apart(scratch, &item->terms, terms);
+		pool_reset(scratch);
+		if (done)
+			return same ? REST_SAME : REST_OTHER;
 	}
 	if (drop)
-		return flat->drop && !(terms->families & flat->passed);
-	return !flat->drop || !(terms->families & ~flat->passed);
+		return flat->drop && !(terms->families & flat->passed) ? REST_SAME : REST_OTHER;
+	return !flat->drop || !(terms->families & ~flat->passed) ? REST_SAME : REST_OTHER;
 }
 
-static const char *settle(struct firewall *firewall, struct flat *flat, size_t at)
+static const char *settle(struct flat *flat, size_t at, struct pool *scratch, size_t *compared)
 {
 	struct item *item = &flat->items[at];
 	enum limit_kind kind = item->rule->limit.kind;
+	bool drops = kind == LIMIT_OVER && item->verdict != RULE_ACCEPT;
+	enum rest rest;
 
-	if (kind == LIMIT_UPTO && item->verdict == RULE_ACCEPT)
-		return rest_decides(firewall, flat, at, true)
+	if (!drops && (kind != LIMIT_UPTO || item->verdict != RULE_ACCEPT))
+		return "a limit that lets through what is over it";
+	rest = rest_of(flat, at, !drops, scratch, compared);
+	if (rest == REST_UNKNOWN)
+		return "it would take too long to tell what becomes of what its limit is not for: too many rules have "
+		       "limits";
+	if (!drops)
+		return rest == REST_SAME
 			       ? NULL
 			       : "what is over the limit goes on to rules that accept it; in Sluice it is dropped";
-	if (kind == LIMIT_OVER && item->verdict != RULE_ACCEPT) {
-		if (!rest_decides(firewall, flat, at, false))
-			return "what is under the limit goes on to rules that do not all accept it; in Sluice it is "
-			       "accepted";
-		item->verdict = RULE_ACCEPT;
-		return NULL;
-	}
-	return "a limit that lets through what is over it";
+	if (rest != REST_SAME)
+		return "what is under the limit goes on to rules that do not all accept it; in Sluice it is "
+		       "accepted";
+	item->verdict = RULE_ACCEPT;
+	return NULL;
 }
 
-void flat_settle_limits(struct firewall *firewall, struct flat *flat)
+void flat_settle_limits(struct flat *flat)
 {
+	struct pool scratch = { 0 };
+	size_t compared = 0;
+
 	/* From behind: what a rule's rest does is known. */
 	for (size_t i = flat->count; i-- > 0;) {
 		const char *why;
 
 		if (flat->items[i].kind != ITEM_RULE || !flat->items[i].limited)
 			continue;
-		why = settle(firewall, flat, i);
+		why = settle(flat, i, &scratch, &compared);
 		if (!why)
 			continue;
 		flat->items[i].kind = ITEM_LISTED;
 		flat->items[i].why = why;
 	}
+	pool_free(&scratch);
 }
 
 struct names {

@@ -187,7 +187,7 @@ static void read_limit_per(struct nft_rule *reading, const json_t *json, const j
 	rule_and_terms(reading->nft->firewall, &reading->rule, terms_all(family));
 	read_limit(reading, limit);
 	reading->rule.limit.per = direction == 's' ? FILTER_PER_SOURCE : FILTER_PER_DESTINATION;
-	reading->rule.limit.length = length;
+	reading->rule.limit.length = length || family == FAMILY_IPV4 ? length : 128; /* Sluice would count its /64 */
 }
 
 static void read_jump(struct nft_rule *reading, enum rule_verdict verdict, const json_t *json)

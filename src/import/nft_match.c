@@ -398,7 +398,7 @@ static bool family_choice(struct nft_rule *reading, const char *op, const json_t
 	}
 	values_free(&values);
 	if (!strcmp(op, "!="))
-		families = FAMILY_IP & ~families;
+		families = FAMILY_ALL & ~families;
 	*choice = choice_one(&reading->nft->firewall->pool, terms_all(families));
 	choice->count = families ? 1 : 0;
 	return read;
@@ -425,6 +425,9 @@ static bool field_choice(struct nft_rule *reading, const json_t *left, const cha
 	struct selector selector;
 
 	if (!select_field(&reading->nft->firewall->pool, left, &selector))
+		return false;
+	/* At ingress the kernel has no such family to compare with. */
+	if (meta_key(left) && !strcmp(meta_key(left), "nfproto") && !strcmp(reading->family, "netdev"))
 		return false;
 	switch (selector.kind) {
 	case SELECT_NUMBER:

@@ -41,10 +41,16 @@ char *pool_text(struct pool *pool, const char *format, ...)
 	return text;
 }
 
-void pool_free(struct pool *pool)
+void pool_reset(struct pool *pool)
 {
 	for (size_t i = 0; i < pool->count; i++)
 		free(pool->blocks[i]);
+	pool->count = 0;
+}
+
+void pool_free(struct pool *pool)
+{
+	pool_reset(pool);
 	free(pool->blocks);
 	*pool = (struct pool){ 0 };
 }

@@ -14,6 +14,7 @@ struct pool {
 void *pool_alloc(struct pool *pool, size_t size); /* zeros */
 void *pool_copy(struct pool *pool, const void *data, size_t size);
 char *pool_text(struct pool *pool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void pool_reset(struct pool *pool); /* as pool_free, but soon to be used again */
 void pool_free(struct pool *pool);
 
 #endif

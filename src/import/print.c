@@ -5,11 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "policy/parse.h"
 #include "base/duration.h"
-
-/* As many as one interface's filter takes in one direction. */
-#define DYNAMIC_MAX 4
+#include "policy/parse.h"
+#include "sluice/set.h"
 
 struct used {
 	const char *names[FILTER_STATIC_SETS_MAX + DYNAMIC_MAX];
@@ -135,7 +133,10 @@ static void print_interface(FILE *out, const struct flat *flat, unsigned familie
 {
 	fputs("\ninterface ", out);
 	print_name(out, flat->interface);
-	fputs(" {\n    filter {\n", out);
+	fputs(" {\n", out);
+	if (flat->whole)
+		fputs("    fragments track  # INPUT sees whole packets: later fragments go with their first\n", out);
+	fputs("    filter {\n", out);
 	for (size_t i = 0; i < flat->count; i++) {
 		if (flat->items[i].kind == ITEM_LISTED)
 			print_listed(out, "        # ", &flat->items[i]);
@@ -165,26 +166,73 @@ static void print_counts(FILE *out, const struct flat *flats, size_t count)
 			flats[0].loopback_rules, flats[0].loopback_rules == 1 ? "" : "s");
 }
 
-/* One that is for several interfaces counts once. */
-static bool was_listed(const struct flat *flats, size_t count, const struct firewall_rule *rule)
+/* A listed rule and the first interface that it is listed for: one that is for several counts there. */
+struct listing {
+	const struct firewall_rule *rule;
+	size_t flat;
+};
+
+struct listings {
+	struct listing *items; /* sorted by rule; to be freed */
+	size_t count;
+};
+
+static int compare_rules(const void *left, const void *right)
 {
-	for (size_t f = 0; f < count; f++) {
-		for (size_t i = 0; i < flats[f].count; i++) {
-			if (flats[f].items[i].kind == ITEM_LISTED && flats[f].items[i].rule == rule)
-				return true;
-		}
-	}
-	return false;
+	const struct listing *a = left, *b = right;
+
+	return a->rule < b->rule ? -1 : a->rule > b->rule;
 }
 
-static size_t count_listed(const struct flat *flats, size_t count)
+static int compare_listings(const void *left, const void *right)
+{
+	const struct listing *a = left, *b = right;
+	int order = compare_rules(left, right);
+
+	return order ? order : a->flat < b->flat ? -1 : a->flat > b->flat;
+}
+
+static struct listings find_listings(const struct flat *flats, size_t count)
+{
+	struct listings made = { 0 };
+	size_t all = 0, kept = 0;
+
+	for (size_t f = 0; f < count; f++)
+		all += flats[f].count;
+	made.items = xcalloc(all + 1, sizeof(*made.items));
+	for (size_t f = 0; f < count; f++) {
+		for (size_t i = 0; i < flats[f].count; i++) {
+			if (flats[f].items[i].kind == ITEM_LISTED)
+				made.items[made.count++] = (struct listing){ flats[f].items[i].rule, f };
+		}
+	}
+	qsort(made.items, made.count, sizeof(*made.items), compare_listings);
+	for (size_t i = 0; i < made.count; i++) {
+		if (!kept || made.items[kept - 1].rule != made.items[i].rule)
+			made.items[kept++] = made.items[i];
+	}
+	made.count = kept;
+	return made;
+}
+
+/* True when this item is told of; false when it is none, or told of for an interface before. */
+static bool is_told(const struct listings *listings, const struct item *item, size_t flat)
+{
+	const struct listing key = { .rule = item->rule }, *found;
+
+	if (item->kind != ITEM_LISTED)
+		return false;
+	found = bsearch(&key, listings->items, listings->count, sizeof(key), compare_rules);
+	return found && found->flat == flat;
+}
+
+static size_t count_listed(const struct listings *listings, const struct flat *flats, size_t count)
 {
 	size_t listed = 0;
 
 	for (size_t f = 0; f < count; f++) {
 		for (size_t i = 0; i < flats[f].count; i++)
-			listed +=
-				flats[f].items[i].kind == ITEM_LISTED && !was_listed(flats, f, flats[f].items[i].rule);
+			listed += is_told(listings, &flats[f].items[i], f);
 	}
 	return listed;
 }
@@ -209,7 +257,6 @@ static void print_unmet(FILE *out, const struct firewall *firewall)
 static void print_head(FILE *out, const struct firewall *firewall, const char *source, const struct flat *flats,
 		       size_t count)
 {
-	size_t listed = count_listed(flats, count);
 	bool drops = false;
 
 	fprintf(out, "# Made by sluice import from %s. Read it before you apply it.\n# %s\n", source, forwarded);
@@ -232,7 +279,13 @@ static void print_head(FILE *out, const struct firewall *firewall, const char *s
 		      "in\n"
 		      "# their place what comes near.\n",
 		      out);
-	fputs("#\n# Not carried over:\n", out);
+}
+
+static void print_left_out(FILE *out, const struct firewall *firewall, const struct listings *listings,
+			   const struct flat *flats, size_t count)
+{
+	size_t listed = count_listed(listings, flats, count);
+
 	if (listed)
 		fprintf(out,
 			"#   %zu rule%s, each with its reason where it stood, below. A rule of which one condition "
@@ -248,11 +301,30 @@ static void print_head(FILE *out, const struct firewall *firewall, const char *s
 	print_unmet(out, firewall);
 }
 
-static void print_messages(FILE *out, const struct firewall *firewall, const struct flat *flats, size_t count)
+/* With a heading, when anything was. */
+static void print_list(FILE *out, const struct firewall *firewall, const struct listings *listings,
+		       const struct flat *flats, size_t count)
 {
+	CLEANUP_FREE char *text = NULL;
+	size_t length;
+	FILE *memory = open_memstream(&text, &length);
+
+	print_left_out(memory, firewall, listings, flats, count);
+	fclose(memory);
+	if (length)
+		fprintf(out, "#\n# Not carried over:\n%s", text);
+}
+
+static void print_messages(FILE *messages, const struct firewall *firewall, const struct listings *listings,
+			   const struct flat *flats, size_t count)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length); /* standard error writes each character by itself */
+
 	for (size_t f = 0; f < count; f++) {
 		for (size_t i = 0; i < flats[f].count; i++) {
-			if (flats[f].items[i].kind == ITEM_LISTED && !was_listed(flats, f, flats[f].items[i].rule))
+			if (is_told(listings, &flats[f].items[i], f))
 				print_listed(out, "", &flats[f].items[i]);
 		}
 	}
@@ -261,6 +333,8 @@ static void print_messages(FILE *out, const struct firewall *firewall, const str
 		print_plain(out, firewall->others[i]);
 		putc('\n', out);
 	}
+	fclose(out);
+	fwrite(text, 1, length, messages);
 }
 
 int import_print(struct firewall *firewall, const char *source, const char *const *interfaces, size_t count, FILE *out,
@@ -274,18 +348,22 @@ int import_print(struct firewall *firewall, const char *source, const char *cons
 		err = flatten(firewall, interfaces[i], &flats[i], error);
 		if (err)
 			break;
-		flat_settle_limits(firewall, &flats[i]);
+		flat_settle_limits(&flats[i]);
 		flat_settle_sets(firewall, &flats[i]);
 	}
 	if (!err) {
+		struct listings listings = find_listings(flats, count);
+
 		print_head(out, firewall, source, flats, count);
+		print_list(out, firewall, &listings, flats, count);
 		for (size_t i = 0; i < firewall->set_count; i++) {
 			if (is_used(flats, count, firewall->sets[i]))
 				print_set(out, firewall->sets[i]);
 		}
 		for (size_t i = 0; i < count; i++)
 			print_interface(out, &flats[i], firewall->families);
-		print_messages(messages, firewall, flats, count);
+		print_messages(messages, firewall, &listings, flats, count);
+		free(listings.items);
 	}
 	for (size_t i = 0; i < count; i++)
 		flat_free(&flats[i]);

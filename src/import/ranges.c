@@ -73,6 +73,21 @@ struct ranges ranges_not(struct pool *pool, const struct ranges *ranges, uint32_
 	return (struct ranges){ .items = made, .count = count, .given = true };
 }
 
+bool ranges_apart(const struct ranges *a, const struct ranges *b)
+{
+	if (!a->given || !b->given)
+		return false;
+	for (size_t i = 0, j = 0; i < a->count && j < b->count;) {
+		if (a->items[i].high < b->items[j].low)
+			i++;
+		else if (b->items[j].high < a->items[i].low)
+			j++;
+		else
+			return false;
+	}
+	return true;
+}
+
 struct ranges ranges_and(struct pool *pool, const struct ranges *a, const struct ranges *b)
 {
 	struct range *made;

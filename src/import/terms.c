@@ -113,6 +113,8 @@ const char *terms_unsayable(const struct terms *terms)
 	if ((terms->numbers[FIELD_TYPE].given || terms->numbers[FIELD_CODE].given) && !is_only(protocol, icmp, 1) &&
 	    !is_only(protocol, icmpv6, 1))
 		return "a type without ICMP";
+	if (terms->families & FAMILY_OTHER && terms->families != FAMILY_ALL)
+		return "what is neither IP nor ARP has no word of its own";
 	return NULL;
 }
 
@@ -181,6 +183,17 @@ bool terms_apart(struct pool *pool, const struct terms *a, const struct terms *b
 	const char *why;
 
 	return terms_and(pool, a, b, &both, &why) == TERMS_NEVER;
+}
+
+bool terms_plainly_apart(const struct terms *a, const struct terms *b)
+{
+	if (!(a->families & b->families) || (a->flags ^ b->flags) & a->flags_mask & b->flags_mask)
+		return true;
+	for (int field = 0; field < FIELD_COUNT; field++) {
+		if (ranges_apart(&a->numbers[field], &b->numbers[field]))
+			return true;
+	}
+	return addresses_apart(&a->source, &b->source) || addresses_apart(&a->destination, &b->destination);
 }
 
 struct choice choice_one(struct pool *pool, struct terms terms)

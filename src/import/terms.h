@@ -102,6 +102,9 @@ bool terms_equal(const struct terms *a, const struct terms *b);
 bool terms_cover(struct pool *pool, const struct terms *outer, const struct terms *inner);
 bool terms_apart(struct pool *pool, const struct terms *a, const struct terms *b);
 
+/* The same as terms_apart when it is true; it takes no memory, and does not see all of them. */
+bool terms_plainly_apart(const struct terms *a, const struct terms *b);
+
 /* What a field can hold at most. */
 uint32_t field_last(enum field field);
 const char *field_name(enum field field);
@@ -111,6 +114,7 @@ struct ranges ranges_make(struct pool *pool, const struct range *items, size_t c
 struct ranges ranges_one(struct pool *pool, uint32_t low, uint32_t high);
 struct ranges ranges_not(struct pool *pool, const struct ranges *ranges, uint32_t last);
 struct ranges ranges_and(struct pool *pool, const struct ranges *a, const struct ranges *b);
+bool ranges_apart(const struct ranges *a, const struct ranges *b);
 
 /* Prefixes in normal form from any: the items are copied. */
 struct addresses addresses_make(struct pool *pool, const struct prefix *items, size_t count, bool negated);

@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from firewalls import Firewall, Rules, number, numbered, packets4, packets6
+from scapy.all import IP, Raw, UDP, fragment
+
+from firewalls import BOX4, Firewall, Rules, number, numbered, packets4, packets6
 from lab import SLUICE, sh
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../packets"))
@@ -114,7 +116,7 @@ COMMIT
 @pytest.mark.skipif(not shutil.which("iptables-restore"), reason="no iptables here")
 @pytest.mark.parametrize("seed", range(2))
 def test_iptables(firewall, seed):
-    """What iptables-save prints of it, for both families together. The kernel joins fragments before INPUT: none here."""
+    """What iptables-save prints of it, for both families together. The kernel joins fragments before INPUT: see below."""
     firewall.box.run("iptables-restore", input=IPTABLES)
     firewall.box.run("ip6tables-restore", input=IP6TABLES)
     four, six = (firewall.lab.file(f"{name}.rules", firewall.box.run(f"{name}-save").stdout) for name in ("iptables", "ip6tables"))
@@ -123,3 +125,21 @@ def test_iptables(firewall, seed):
     passed = firewall.passed(frames)
     assert 50 < len(passed) < len(frames)
     assert differences(firewall, frames, passed, "iptables", four, six) == []
+
+
+def test_fragments_at_input(firewall):
+    """INPUT sees a datagram whole, and says yes or no to all of it: so does the policy to each of its fragments."""
+    firewall.box.run("iptables-restore", input="*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+                     "-A INPUT -f -j DROP\n-A INPUT -p udp -m udp --dport 53 -j ACCEPT\nCOMMIT\n")
+    saved = firewall.lab.file("iptables.rules", firewall.box.run("iptables-save").stdout)
+    firewall.probe("input")
+    frames = []
+    for identification, port in ((1, 53), (2, 80)):
+        datagram = IP(src="192.0.2.1", dst=BOX4, id=identification) / UDP(sport=1000, dport=port) / Raw(bytes(2000))
+        frames += [firewall.ethernet / part for part in fragment(datagram, fragsize=1024)]
+    passed = firewall.passed(frames)
+    assert len(frames) == 4 and passed == {number(frames[0])}
+    imported = sh(SLUICE, "import", "iptables", "--interface", "port0", saved)
+    assert "-A INPUT -f -j DROP: it never matches" in imported.stderr
+    judged = judge_policy(firewall, imported.stdout, frames)
+    assert [line["verdict"] for line in judged] == ["pass", "pass", "drop", "drop"]
