@@ -40,7 +40,8 @@ static __always_inline int limit_take(__u64 *cell, __u64 now, __u64 interval, __
 		if (limit_replace(cell, due, next))
 			return 1;
 	}
-	return 0;
+	/* So many other CPUs came first: within the limit it passes, uncounted. */
+	return limit_next(limit_read(cell), now, interval, burst) != 0;
 }
 
 /* The smaller cell is the key's, and decides. The larger one is raised before, so that a CPU that comes in between
@@ -68,7 +69,7 @@ static __always_inline int limit_take_either(__u64 *first, __u64 *second, const 
 		if (taken)
 			return 1;
 	}
-	return 0;
+	return !over;
 }
 
 /* Returns 1 when the packet is over the limit. A function of its own: the verifier checks it once, and packets that

@@ -116,6 +116,12 @@ static __always_inline int may_answer(const struct packet *pkt, const struct eth
 	return !is_odd6(&pkt->source) && !is_odd6(&pkt->destination);
 }
 
+/* How long the whole segment is, its first fragment does not say. */
+static __always_inline int may_reset(const struct packet *pkt)
+{
+	return pkt->protocol == IPPROTO_TCP && pkt->has & HAS_FLAGS && pkt->fragment == FRAGMENT_NONE;
+}
+
 static __always_inline int is_in_time(void)
 {
 	__u64 *due = bpf_map_lookup_elem(&reject_due, &(__u32){ 0 });
@@ -205,9 +211,6 @@ static __always_inline int answer_reset(struct xdp_md *ctx, const struct packet 
 	void *out = data + network;
 	__u32 before;
 
-	/* How long the whole segment is, its first fragment does not say. */
-	if (pkt->protocol != IPPROTO_TCP || !(pkt->has & HAS_FLAGS) || pkt->fragment != FRAGMENT_NONE)
-		return -1;
 	if (transport > EXTENSIONS_END)
 		return -1;
 	segment = data + transport;
@@ -355,14 +358,15 @@ static __always_inline int answer_icmp(struct xdp_md *ctx, const struct packet *
 __noinline int reject_packet(struct xdp_md *ctx, const struct packet *pkt, __u32 reject)
 {
 	struct ethhdr *eth = (void *)(long)ctx->data;
-	int err;
+	int resets, err;
 
 	if (UNUSED(config.filter_needs & FILTER_NEEDS_REJECT) || !pkt ||
 	    (void *)(eth + 1) > (void *)(long)ctx->data_end)
 		return VERDICT_DROP;
-	if (!may_answer(pkt, eth) || !is_in_time())
+	resets = reject == FILTER_REJECT_RESET || (reject == FILTER_REJECT_AUTO && pkt->protocol == IPPROTO_TCP);
+	if (!may_answer(pkt, eth) || (resets && !may_reset(pkt)) || !is_in_time())
 		return VERDICT_DROP;
-	if (reject == FILTER_REJECT_RESET || (reject == FILTER_REJECT_AUTO && pkt->protocol == IPPROTO_TCP))
+	if (resets)
 		err = answer_reset(ctx, pkt);
 	else
 		err = answer_icmp(ctx, pkt, reject);

@@ -35,14 +35,21 @@ struct limit {
 	__u64 now;
 	__u64 interval; /* nanoseconds a packet takes of the limit's time */
 	__u64 burst;	/* nanoseconds that the key may be ahead of time */
-	__u32 rule;	/* its slot: rules do not share their limits */
+	__u32 rule;	/* its slot: the same key has other cells in each rule */
 	__u32 reserved;
 };
 
-/* When the next packet would be due after one at `now`; 0 when that is over the limit. `due` is when this one was. */
+/* Clocks of CPUs, and of the packets of a capture, may be apart by as much. */
+#define LIMIT_SLACK 1000000000ULL
+
+/*
+ * When the next packet would be due after one at `now`; 0 when that is over the limit. `due` is when this one was. A
+ * time that this limit could not have written is another one's, of a slower rule that shares the cell or had the slot
+ * before: it counts as none. Else a flood against a limit of few packets an hour would close all others for that hour.
+ */
 static inline __u64 limit_next(__u64 due, __u64 now, __u64 interval, __u64 burst)
 {
-	if (due < now)
+	if (due < now || due - now > burst + interval + LIMIT_SLACK)
 		due = now;
 	return due - now > burst ? 0 : due + interval;
 }

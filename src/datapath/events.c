@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -82,10 +83,36 @@ static struct timespec changed_at(const struct pins *pins)
 	return stat(pins_path(pins, path, "generations"), &status) ? (struct timespec){ 0 } : status.st_mtim;
 }
 
+static uint32_t map_id(int fd)
+{
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+}
+
+static int open_ring(struct events *events, struct error *error);
+
+/* Policies without `log` let go of the ring, and the next one with it has another: what the old ones hold is told
+ * first. */
+static int reopen_rings(struct events *events, struct error *error)
+{
+	if (events->ring)
+		ring_buffer__consume(events->ring);
+	ring_buffer__free(events->ring);
+	events->ring = NULL;
+	for (size_t i = 0; i < events->count; i++) {
+		cleanup_close(&events->sources[i].ring);
+		events->sources[i].ring = -1;
+	}
+	return open_ring(events, error);
+}
+
 /* Reads what runs, if that is not what is known. */
 static int follow(struct events *events, struct error *error)
 {
 	struct timespec changed;
+	bool others = false;
 	struct pins pins;
 	int err = pins_open(READ, &pins, error);
 
@@ -104,13 +131,18 @@ static int follow(struct events *events, struct error *error)
 			}
 			state_close(&source->state);
 			err = state_open(&pins, source->interface, &source->state, error);
-			if (!err)
-				learn_rules(source, &events->running);
+			if (err)
+				break;
+			learn_rules(source, &events->running);
+			if (map_id(source->state.maps[STATE_EVENTS]) != map_id(source->ring)) {
+				others = true;
+				source->lost = 0;
+			}
 		}
 		events->changed = changed;
 	}
 	pins_close(&pins);
-	return err;
+	return !err && others ? reopen_rings(events, error) : err;
 }
 
 static int tell(void *context, void *data, size_t size)
@@ -212,6 +244,8 @@ static int open_ring(struct events *events, struct error *error)
 		struct source *source = &events->sources[i];
 		int err = 0;
 
+		if (source->state.maps[STATE_EVENTS] < 0)
+			continue; /* no rule logs, for now */
 		source->ring = fcntl(source->state.maps[STATE_EVENTS], F_DUPFD_CLOEXEC, 0);
 		if (!events->ring)
 			events->ring = ring_buffer__new(source->ring, tell, source, NULL);
@@ -220,9 +254,16 @@ static int open_ring(struct events *events, struct error *error)
 		if (!events->ring || err)
 			return error_set(error, err ? -err : errno, "cannot read the events of %s: %s",
 					 source->interface, strerror(err ? -err : errno));
-		bpf_map_lookup_elem(source->state.maps[STATE_EVENTS_LOST], &(uint32_t){ 0 }, &source->lost);
 	}
 	return 0;
+}
+
+/* What was lost before is not this reader's. */
+static void begin_to_count(struct events *events)
+{
+	for (size_t i = 0; i < events->count; i++)
+		bpf_map_lookup_elem(events->sources[i].state.maps[STATE_EVENTS_LOST], &(uint32_t){ 0 },
+				    &events->sources[i].lost);
 }
 
 int events_open(char *const *interfaces, size_t count, const struct events_reader *reader, struct events **out,
@@ -240,12 +281,21 @@ int events_open(char *const *interfaces, size_t count, const struct events_reade
 	if (!err)
 		err = open_ring(events, error);
 	if (!err)
+		begin_to_count(events);
+	if (!err)
 		err = follow(events, error);
 	if (err)
 		events_close(events);
 	else
 		*out = events;
 	return err;
+}
+
+/* While no rule logs. */
+static int wait(int milliseconds)
+{
+	usleep(milliseconds * 1000);
+	return 0;
 }
 
 int events_read(struct events *events, int milliseconds, struct error *error)
@@ -256,7 +306,7 @@ int events_read(struct events *events, int milliseconds, struct error *error)
 	err = follow(events, error);
 	if (err)
 		return err;
-	err = ring_buffer__poll(events->ring, milliseconds);
+	err = events->ring ? ring_buffer__poll(events->ring, milliseconds) : wait(milliseconds);
 	if (err < 0 && err != -ECANCELED)
 		return error_set(error, -err, "cannot read events: %s", strerror(-err));
 	for (size_t i = 0; i < events->count; i++)

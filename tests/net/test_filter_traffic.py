@@ -161,6 +161,34 @@ def test_events_tell_of_logged_packets(quiet):
             "dport": 9, "ttl": 64, "dscp": 0, "vlan": [], "fragment": "none", "length": 60}
 
 
+def test_a_reader_goes_on_when_the_ring_is_another_one(quiet):
+    """Two policies without `log` let go of it, and the next one has a new one."""
+    logs, silent = policy("filter {", "drop udp log", "}"), "filter {\n drop tcp dport %d }"
+    quiet.box.apply(logs)
+    reader = quiet.lab.keep(subprocess.Popen(
+        [SLUICE, "-n", quiet.box.netns, "events", "-j", "--count", "3"], stdout=subprocess.PIPE, text=True,
+        env=quiet.lab.environment, start_new_session=True))
+    assert wait_until(lambda: reads(reader.pid))
+    quiet.send(frame(quiet))
+    for port in (1, 2):
+        quiet.box.apply(policy(silent % port))
+        time.sleep(0.3)
+    assert not [pin for pin in quiet.lab.pinned() if "events" in pin] and reader.poll() is None
+    quiet.box.apply(logs)
+    quiet.send(*[frame(quiet)] * 2)
+    assert len(reader.communicate(timeout=10)[0].splitlines()) == 3 and reader.returncode == 0
+
+
+def test_a_slot_does_not_keep_the_limit_of_the_rule_before(quiet):
+    """It is dealt out again two policies later; the old rule was ahead of its time by days."""
+    quiet.box.apply(policy("filter {", "accept udp dport 9 limit 1/d burst 1000", "}"))
+    assert len(quiet.send(*[frame(quiet)] * 30)) == 30
+    for rule in ("accept tcp limit 5/s", "accept sctp limit 5/s"):
+        quiet.box.apply(policy("filter {", rule, "}"))
+    quiet.box.apply(policy("filter {", "accept udp dport 9 limit 1000/s", "}"))
+    assert len(quiet.send(*[frame(quiet)] * 20)) == 20
+
+
 def test_events_that_nobody_reads_in_time_are_counted(quiet):
     quiet.box.apply(policy("filter {", "drop udp log", "}"))
     reader = quiet.lab.keep(subprocess.Popen(

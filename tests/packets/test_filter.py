@@ -6,7 +6,7 @@ from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6ND_N
                                 IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting)
 from scapy.layers.l2 import ARP
 from scapy.layers.sctp import SCTP
-from scapy.packet import Raw
+from scapy.packet import Raw, raw
 
 from judging import (AH, DESTINATION4, FRAGMENT, HEADER_FIELDS, HOPOPT, IP4, IP6, OPTIONS, ROUTING, SOURCE4, ether,
                      extension, ipv4, ipv6, judge, tag, with_extensions)
@@ -152,6 +152,17 @@ def test_limits_of_a_rule_and_of_networks():
                         (" per destination", [1, 1, 0, 0, 0, 0])):
         lines = judge(f"filter {{ accept udp limit 1/m burst 2{per} }}", frames)
         assert [int(line["verdict"] == "pass") for line in lines] == passed, per
+
+
+def test_a_flood_against_a_slow_limit_leaves_the_others_open():
+    """All limits share cells. Each frame of the flood puts two of them an hour ahead: here, nearly half of them."""
+    def frame(number, protocol):
+        return ether(IP(src=f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", dst=DESTINATION4) / protocol)
+
+    udp, tcp = raw(frame(0, UDP(sport=1, dport=53))), [frame(number, TCP(sport=1, dport=443)) for number in range(300)]
+    flood = [udp[:26] + bytes([10 + (n >> 16), n >> 8 & 255, n & 255, 1]) + udp[30:] for n in range(300000)]
+    lines = judge("filter { accept udp limit 1/h per source\naccept tcp limit 1000/s per source\ndrop }", flood + tcp)
+    assert all(line["verdict"] == "pass" for line in lines[-300:])
 
 
 def test_header_fields_are_told():
