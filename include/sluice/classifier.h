@@ -28,6 +28,7 @@
 
 #define CLASSIFIER_NONE 0xffffffffU /* no rule matches */
 #define CLASSIFIER_GROUPS 20
+#define CLASSIFIER_INLINE 12	    /* groups, half as many with extras, up to which it is inline in the program */
 #define CLASSIFIER_CUTS_MAX 6	    /* below one another */
 #define CLASSIFIER_LEAF_MAX 48	    /* boxes: the loop that the verifier sees */
 #define CLASSIFIER_LINEAR_MAX 16384 /* boxes that every packet may have to be compared with */

@@ -90,6 +90,8 @@ enum filter_needs {
 	FILTER_NEEDS_REJECT = 1 << 3,
 	FILTER_NEEDS_LIMIT = 1 << 4,
 	FILTER_NEEDS_LOG = 1 << 5,
+	/* More than CLASSIFIER_INLINE groups: the classifier is checked apart from the rest of the program. */
+	FILTER_NEEDS_APART = 1 << 6,
 };
 
 /* All ones in the guards when every lane is inside; `high` has the guards set. */

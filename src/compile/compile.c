@@ -175,6 +175,12 @@ static int build_images(struct compiled *out, struct error *error)
 	return 0;
 }
 
+/* The verifier walks what is inline once for each way that leads there, and a box with an extra is a way of its own. */
+static bool is_large(const struct classifier_layout *layout)
+{
+	return layout->group_count * (layout->extras_mask ? 2 : 1) > CLASSIFIER_INLINE;
+}
+
 static int build_classifiers(struct compiled *out, struct error *error)
 {
 	int err = classifier_build(&out->matches4, 4, &out->classifier4, error);
@@ -183,6 +189,8 @@ static int build_classifiers(struct compiled *out, struct error *error)
 		err = classifier_build(&out->matches6, 6, &out->classifier6, error);
 	out->config.classifier4 = out->classifier4.layout;
 	out->config.classifier6 = out->classifier6.layout;
+	if (is_large(&out->config.classifier4) || is_large(&out->config.classifier6))
+		out->config.filter_needs |= FILTER_NEEDS_APART;
 	if (err) {
 		const struct error why = *error;
 
