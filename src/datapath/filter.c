@@ -47,8 +47,8 @@ static int prepare_state(struct sluice_bpf *skeleton, const struct state *state,
 	} maps[] = {
 		{ skeleton->maps.limits, STATE_LIMITS, needs & FILTER_NEEDS_LIMIT },
 		{ skeleton->maps.fragments, STATE_FRAGMENTS, skeleton->rodata->config.fragments_track },
-		{ skeleton->maps.events, STATE_EVENTS, needs & FILTER_NEEDS_LOG },
-		{ skeleton->maps.events_lost, STATE_EVENTS_LOST, needs & FILTER_NEEDS_LOG },
+		{ skeleton->maps.events, STATE_EVENTS, skeleton->rodata->config.events },
+		{ skeleton->maps.events_lost, STATE_EVENTS_LOST, skeleton->rodata->config.events },
 	};
 	int err = 0;
 
@@ -60,6 +60,13 @@ static int prepare_state(struct sluice_bpf *skeleton, const struct state *state,
 	return err;
 }
 
+static void tell_nothing(struct config *config, uint8_t *needs)
+{
+	*needs &= ~FILTER_NEEDS_LOG;
+	config->events = 0;
+	config->log_drops = 0;
+}
+
 int filter_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct state *state)
 {
 	struct config *config = &skeleton->rodata->config;
@@ -67,8 +74,9 @@ int filter_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled,
 	size_t more = needs & (FILTER_NEEDS_LIMIT | FILTER_NEEDS_LOG) ? compiled->more_count : 0;
 	int err;
 
+	config->events = needs & FILTER_NEEDS_LOG || config->log_drops || config->ban_sets;
 	if (config->record || config->shadow == SHADOW_CANDIDATE)
-		needs &= ~FILTER_NEEDS_LOG; /* the record has it all; a candidate tells nothing */
+		tell_nothing(config, &needs); /* the record has it all; a candidate tells nothing */
 	config->filter_needs |= needs;
 	err = bpf_map__set_autocreate(skeleton->maps.filter_actions, config->filter);
 	if (!err)
@@ -89,7 +97,7 @@ int filter_prepare_copy(struct sluice_bpf *skeleton)
 	struct config *config = &skeleton->rodata->config;
 	int err;
 
-	config->filter_needs &= ~FILTER_NEEDS_LOG;
+	tell_nothing(config, &config->filter_needs);
 	err = bpf_map__set_autocreate(skeleton->maps.filter_keys, config->filter);
 	if (!err)
 		err = bpf_map__set_autocreate(skeleton->maps.reject_due, config->filter_needs & FILTER_NEEDS_REJECT);
