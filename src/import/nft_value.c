@@ -179,7 +179,7 @@ static bool add_address_range(const json_t *range, struct values *values)
 	if (!first || !last || !nft_prefix(first, &low) || !nft_prefix(last, &high) || low.version != high.version ||
 	    memcmp(low.address, high.address, sizeof(low.address)) > 0)
 		return false;
-	addresses_from_range(&values->prefixes, &low, &high);
+	prefixes_add_range(&values->prefixes, &low, &high);
 	return true;
 }
 

@@ -119,9 +119,6 @@ bool ranges_apart(const struct ranges *a, const struct ranges *b);
 /* Prefixes in normal form from any: the items are copied. */
 struct addresses addresses_make(struct pool *pool, const struct prefix *items, size_t count, bool negated);
 
-/* Appends the prefixes that together are the addresses from `first` to `last`, of one version. */
-void addresses_from_range(struct prefixes *list, const struct prefix *first, const struct prefix *last);
-
 /* One choice out of both: each of `a` and each of `b`. */
 enum terms_result choice_and(struct pool *pool, const struct choice *a, const struct choice *b, struct choice *both,
 			     const char **why);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "packet/protocol.h"
+#include "policy/habits.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -125,11 +126,14 @@ static const struct {
 static int bad_value(enum filter_field field, const char *text, const char *meant, struct location where,
 		     struct error *error)
 {
+	bool is_port = field == FILTER_FIELD_SPORT || field == FILTER_FIELD_DPORT;
 	int err = error_at(error, where, "`%.80s` is not %s", text, field_texts[field].what);
 
 	if (meant)
 		error_hint(error, "did you mean `%s`?", meant);
-	else
+	else if (habit_is_all(text))
+		error_hint(error, "what a rule does not name may be anything: leave it out");
+	else if (!is_port || !habit_hint_port(text, error))
 		error_hint(error, "%s", field_texts[field].hint);
 	return err;
 }
@@ -216,6 +220,7 @@ int filter_type_parse(int version, const char *text, struct location where, stru
 		      struct error *error)
 {
 	int err = parse_numbers(FILTER_FIELD_TYPE, text, where, range, error);
+	const char *meant;
 	int number;
 
 	if (err != -ENOENT)
@@ -225,8 +230,11 @@ int filter_type_parse(int version, const char *text, struct location where, stru
 		*range = (struct filter_range){ (uint32_t)number, (uint32_t)number };
 		return 0;
 	}
-	if (icmp_type_number(10 - version, text) < 0)
-		return bad_value(FILTER_FIELD_TYPE, text, icmp_type_nearest(version, text), where, error);
+	meant = habit_icmp_type(version, text);
+	if (!meant && icmp_type_number(10 - version, text) < 0)
+		meant = icmp_type_nearest(version, text);
+	if (meant || icmp_type_number(10 - version, text) < 0)
+		return bad_value(FILTER_FIELD_TYPE, text, meant, where, error);
 	err = error_at(error, where, "`%s` is not a type of %s", text, version == 4 ? "icmp" : "icmpv6");
 	error_hint(error, "%s has it", version == 4 ? "icmpv6" : "icmp");
 	return err;
