@@ -33,8 +33,12 @@ enum field {
 	FIELD_DSCP,
 	FIELD_TTL,
 	FIELD_LENGTH,
+	FIELD_ETHERTYPE, /* of FAMILY_OTHER */
 	FIELD_COUNT,
 };
+
+/* A range of fewer values that have names is written as a list of them. */
+#define NAMES_MAX 4
 
 struct range {
 	uint32_t low, high;

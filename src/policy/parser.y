@@ -69,7 +69,7 @@ static int later_service(struct parse *parse, struct location where);
 %token BLOCK "block" EXCEPT "except" FROM "from" TO "to"
 %token FILTER "filter" ACCEPT "accept" REJECT "reject" WITH "with"
 %token IPV4 "ipv4" IPV6 "ipv6" ARP "arp" TCP "tcp" UDP "udp" ICMP "icmp" ICMPV6 "icmpv6" SCTP "sctp" PROTOCOL "protocol"
-%token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" VLAN "vlan" DSCP "dscp" TTL "ttl"
+%token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" ETHERTYPE "ethertype" VLAN "vlan" DSCP "dscp" TTL "ttl"
 %token LENGTH "length" FRAGMENT "fragment" EXTENSION "extension" MAC "mac"
 %token LIMIT "limit" BURST "burst" PER "per" ELSE "else" LOG "log" COUNT "count"
 %token DEFAULT "default"
@@ -312,6 +312,7 @@ field:
   "protocol"		{ $$ = FILTER_FIELD_PROTOCOL; }
 | "sport"		{ $$ = FILTER_FIELD_SPORT; }
 | "dport"		{ $$ = FILTER_FIELD_DPORT; }
+| "ethertype"		{ $$ = FILTER_FIELD_ETHERTYPE; }
 | "vlan"		{ $$ = FILTER_FIELD_VLAN; }
 | "dscp"		{ $$ = FILTER_FIELD_DSCP; }
 | "ttl"			{ $$ = FILTER_FIELD_TTL; }
