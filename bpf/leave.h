@@ -46,7 +46,7 @@ static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, e
 	if (config.shadow == SHADOW_ACTIVE)
 		shadow_compare(pkt, verdict);
 	if (config.filter_needs & FILTER_NEEDS_LOG && pkt->logged)
-		write_event(pkt, verdict);
+		write_event(pkt, verdict, EVENT_LOG, 0, 0);
 	write_record(pkt, verdict);
 	return verdict;
 }

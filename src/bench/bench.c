@@ -92,7 +92,7 @@ static int read_verdicts(const struct bench *bench, struct verdicts *verdicts, s
 
 	*verdicts = (struct verdicts){ 0 };
 	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
-		for (int reason = 0; reason < REASON_LIMIT; reason++) {
+		for (int reason = 0; reason < REASONS_MAX; reason++) {
 			int err = counter_read(map, counter_index(reason, verdict), &sums[verdict]);
 
 			if (err)

@@ -16,7 +16,7 @@
 struct summary {
 	uint64_t packets, bytes, cut;
 	uint64_t verdicts[VERDICT_COUNT];
-	uint64_t reasons[REASON_LIMIT];
+	uint64_t reasons[REASONS_MAX];
 	json_t *rules; /* "file:line  text" → packets */
 };
 
@@ -81,7 +81,7 @@ static void print_summary(const struct summary *summary)
 			printf("  verdict  %10llu  %s\n", (unsigned long long)summary->verdicts[verdict],
 			       verdict_name(verdict));
 	}
-	for (int reason = 0; reason < REASON_LIMIT; reason++) {
+	for (int reason = 0; reason < REASONS_MAX; reason++) {
 		if (summary->reasons[reason])
 			printf("  reason   %10llu  %s\n", (unsigned long long)summary->reasons[reason],
 			       reason_name(reason));

@@ -24,6 +24,7 @@ struct source {
 	uint64_t lost;			       /* that were told */
 	const struct described_rule **by_slot; /* borrows from events.running */
 	size_t slots;
+	char *const *bans; /* names of sets, DYNAMIC_MAX of them; borrows from events.running. NULL: unknown */
 };
 
 struct events {
@@ -42,6 +43,7 @@ static void forget_rules(struct events *events)
 		free(events->sources[i].by_slot);
 		events->sources[i].by_slot = NULL;
 		events->sources[i].slots = 0;
+		events->sources[i].bans = NULL;
 	}
 	running_free(&events->running);
 	events->running = (struct running){ 0 };
@@ -53,7 +55,11 @@ static void learn_rules_of(struct source *source, const struct generation *gener
 	const struct described_interface *interface =
 		generation ? described_interface(&generation->description, source->interface) : NULL;
 
-	for (size_t i = 0; interface && i < interface->rule_count; i++) {
+	if (!interface)
+		return;
+	if (interface->bans[0])
+		source->bans = interface->bans;
+	for (size_t i = 0; i < interface->rule_count; i++) {
 		uint32_t slot = interface->rules[i].slot;
 
 		if (slot < source->slots)
@@ -93,7 +99,7 @@ static uint32_t map_id(int fd)
 
 static int open_ring(struct events *events, struct error *error);
 
-/* Policies without `log` let go of the ring, and the next one with it has another: what the old ones hold is told
+/* Policies without events let go of the ring, and the next one with some has another: what the old ones hold is told
  * first. */
 static int reopen_rings(struct events *events, struct error *error)
 {
@@ -150,14 +156,16 @@ static int tell(void *context, void *data, size_t size)
 	struct source *source = context;
 	struct events *events = source->events;
 	const struct event *event = data;
-	uint32_t slot;
+	struct told told = { .interface = source->interface, .event = event };
 
 	if (size < sizeof(*event))
 		return 0; /* of another version, which still runs */
-	slot = event->record.rule;
+	if (event->record.rule < source->slots)
+		told.rule = source->by_slot[event->record.rule];
+	if (event->kind == EVENT_BAN && event->number < DYNAMIC_MAX && source->bans)
+		told.set = source->bans[event->number];
 	events->told++;
-	return events->reader.event(source->interface, event, slot < source->slots ? source->by_slot[slot] : NULL,
-				    events->reader.context);
+	return events->reader.event(&told, events->reader.context);
 }
 
 static void tell_lost(struct source *source)
@@ -204,8 +212,8 @@ static int add_source(struct events *events, const struct pins *pins, const char
 		state_close(&source.state);
 		if (!named)
 			return 1;
-		error_set(error, ENOENT, "no rule of %s logs", interface);
-		error_hint(error, "write `log` at the end of a rule of its filter, and apply");
+		error_set(error, ENOENT, "nothing of %s becomes an event", interface);
+		error_hint(error, "write `log` at the end of a rule of its filter, or `log drops 1/1000`, and apply");
 		return -ENOENT;
 	}
 	err = lock_source(pins, &source, error);
@@ -232,8 +240,8 @@ static int add_sources(struct events *events, const struct pins *pins, char *con
 		return err;
 	if (events->count)
 		return 0;
-	error_set(error, ENOENT, "no rule logs");
-	error_hint(error, "write `log` at the end of a rule of a filter, and apply");
+	error_set(error, ENOENT, "nothing becomes an event");
+	error_hint(error, "write `log` at the end of a rule of a filter, or `log drops 1/1000`, and apply");
 	return -ENOENT;
 }
 
@@ -245,7 +253,7 @@ static int open_ring(struct events *events, struct error *error)
 		int err = 0;
 
 		if (source->state.maps[STATE_EVENTS] < 0)
-			continue; /* no rule logs, for now */
+			continue; /* there is nothing to tell, for now */
 		source->ring = fcntl(source->state.maps[STATE_EVENTS], F_DUPFD_CLOEXEC, 0);
 		if (!events->ring)
 			events->ring = ring_buffer__new(source->ring, tell, source, NULL);
@@ -291,7 +299,7 @@ int events_open(char *const *interfaces, size_t count, const struct events_reade
 	return err;
 }
 
-/* While no rule logs. */
+/* While there is nothing to tell. */
 static int wait(int milliseconds)
 {
 	usleep(milliseconds * 1000);

@@ -156,7 +156,7 @@ def test_events_tell_of_logged_packets(quiet):
         assert abs(time.time() - time.mktime(time.strptime(line.pop("time")[:19], "%Y-%m-%dT%H:%M:%S"))
                    + time.timezone) < 60
         assert line == {
-            "interface": "eth0", "verdict": "drop", "reason": "filter-rule", "stage": "filter", "rule": f"{path}:4",
+            "event": "log", "interface": "eth0", "verdict": "drop", "reason": "filter-rule", "stage": "filter", "rule": f"{path}:4",
             "rule_text": "drop udp dport 9 log", "src": "198.51.100.5", "dst": BOX4, "proto": "udp", "sport": 1,
             "dport": 9, "ttl": 64, "dscp": 0, "vlan": [], "fragment": "none", "length": 60}
 
@@ -212,10 +212,10 @@ def test_events_that_nobody_reads_in_time_are_counted(quiet):
 
 def test_events_say_what_keeps_them_from_being_read(quiet):
     asked = quiet.box.sluice("events", check=False)
-    assert asked.returncode == 1 and "no rule logs" in asked.stderr
+    assert asked.returncode == 1 and "nothing becomes an event" in asked.stderr
     quiet.box.apply(policy("filter {", "drop udp", "}"))
     asked = quiet.box.sluice("events", "eth0", check=False)
-    assert asked.returncode == 1 and "no rule of eth0 logs" in asked.stderr
+    assert asked.returncode == 1 and "nothing of eth0 becomes an event" in asked.stderr
     assert not [pin for pin in quiet.lab.pinned() if "events" in pin]
     asked = quiet.box.sluice("events", "eth7", check=False)
     assert asked.returncode == 1 and "nothing of Sluice runs on eth7" in asked.stderr
