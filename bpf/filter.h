@@ -69,6 +69,8 @@ static __always_inline __u64 key_lanes(const struct packet *pkt)
 	} else if (pkt->has & HAS_ICMP) {
 		source = pkt->icmp_type;
 		destination = pkt->icmp_code;
+	} else if (!(pkt->has & HAS_ADDRESSES)) {
+		destination = pkt->ethertype;
 	}
 	return source << FILTER_SOURCE_PORT_SHIFT | destination << FILTER_DESTINATION_PORT_SHIFT |
 	       key_protocol(pkt) << FILTER_PROTOCOL_SHIFT;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "compile/compile.h"
 #include "compile/unreached.h"
@@ -62,6 +63,11 @@ static void warn_unreached(const struct compiled *compiled)
 	unreached_free(&unreached);
 }
 
+static const char *boxes(size_t count)
+{
+	return count == 1 ? "" : "es";
+}
+
 /* Rules that the classifier can only compare one after the other: right, and slower the more there are. */
 static void warn_linear(const struct compiled *compiled, const struct classifier *classifier)
 {
@@ -70,9 +76,10 @@ static void warn_linear(const struct compiled *compiled, const struct classifier
 	if (!report->linear_count)
 		return;
 	fprintf(stderr,
-		"sluice: warning: interface %s, IPv%d: %zu rules (%zu boxes) overlap so much that each packet that no "
+		"sluice: warning: interface %s, IPv%d: %zu rule%s (%zu box%s) %s so much that each packet that no "
 		"earlier rule matches is compared with all of them, one after the other\n",
-		compiled->interface->name, classifier->version, report->linear_count, report->linear_boxes);
+		compiled->interface->name, classifier->version, report->linear_count, plural(report->linear_count),
+		report->linear_boxes, boxes(report->linear_boxes), report->linear_count == 1 ? "overlaps" : "overlap");
 	for (size_t i = 0; i < report->linear_count && i < WARNINGS_MAX; i++) {
 		const struct rule *rule = &compiled->rules[compiled->filter.first + report->linear[i]];
 
@@ -85,8 +92,8 @@ static void print_classifier(const struct classifier *classifier)
 	const struct classifier_report *report = &classifier->report;
 
 	if (report->boxes)
-		printf("  classifier IPv%d: %zu boxes in %u group%s, leaves of at most %u, %zu KiB\n",
-		       classifier->version, report->boxes, report->groups, report->groups == 1 ? "" : "s",
+		printf("  classifier IPv%d: %zu box%s in %u group%s, leaves of at most %u, %zu KiB\n",
+		       classifier->version, report->boxes, boxes(report->boxes), report->groups, plural(report->groups),
 		       report->longest_leaf, report->memory / 1024);
 }
 
@@ -94,8 +101,8 @@ static void print_filter(const struct compiled *compiled)
 {
 	if (!compiled->filter.count)
 		return;
-	printf("  filter: %zu rule%s, %zu boxes in IPv4, %zu in IPv6\n", compiled->filter.count,
-	       compiled->filter.count == 1 ? "" : "s", compiled->filter.matches4.count,
+	printf("  filter: %zu rule%s, %zu box%s in IPv4, %zu in IPv6\n", compiled->filter.count,
+	       plural(compiled->filter.count), compiled->filter.matches4.count, boxes(compiled->filter.matches4.count),
 	       compiled->filter.matches6.count);
 	print_classifier(&compiled->filter.classifier4);
 	print_classifier(&compiled->filter.classifier6);
@@ -134,7 +141,7 @@ static int check_interface(const struct interface *interface, uint32_t instructi
 		printf("interface %s: %s, fragments %s, malformed %s, default %s, %zu rule%s\n", interface->name,
 		       mode_name(interface->mode), fragments_name(interface->fragments),
 		       verdict_name(interface->malformed), verdict_name(interface->default_verdict),
-		       compiled.rule_count, compiled.rule_count == 1 ? "" : "s");
+		       compiled.rule_count, plural(compiled.rule_count));
 		print_filter(&compiled);
 		print_tables(&compiled);
 		err = print_cost(&compiled, instructions, error);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "datapath/events.h"
 #include "packet/read.h"
@@ -157,7 +158,8 @@ static void print_lost(const char *interface, uint64_t count, void *context)
 		cli_print_line(json);
 		json_decref(json);
 	} else {
-		printf("%s: %" PRIu64 " events lost: they came faster than they were read\n", interface, count);
+		printf("%s: %" PRIu64 " event%s lost: more came than were read in time\n", interface, count,
+		       plural(count));
 	}
 }
 

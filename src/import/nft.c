@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 
 static const struct {
 	const char *name;
@@ -354,10 +355,10 @@ static void list_others(struct nft *nft, size_t first)
 		const struct firewall_chain *chain = firewall->chains[i];
 
 		if (chain->hook == HOOK_ELSEWHERE && chain->rule_count)
-			firewall_add_other(firewall, pool_text(&firewall->pool, "%s: %s, chain %s (%s), %zu rule%s%s",
-							       nft->file, chain->table, chain->name, chain->hook_name,
-							       chain->rule_count, chain->rule_count == 1 ? "" : "s",
-							       chain->drop ? ", policy drop" : ""));
+			firewall_add_other(firewall,
+					   pool_text(&firewall->pool, "%s: %s, chain %s (%s), %zu rule%s%s", nft->file,
+						     chain->table, chain->name, chain->hook_name, chain->rule_count,
+						     plural(chain->rule_count), chain->drop ? ", policy drop" : ""));
 	}
 }
 

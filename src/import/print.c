@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/duration.h"
+#include "base/plural.h"
 #include "policy/parse.h"
 #include "sluice/set.h"
 
@@ -159,11 +160,11 @@ static void print_counts(FILE *out, const struct flat *flats, size_t count)
 	for (size_t f = 0; f < count; f++) {
 		if (flats[f].other_rules)
 			fprintf(out, "#   %zu rule%s for other interfaces than %s\n", flats[f].other_rules,
-				flats[f].other_rules == 1 ? "" : "s", flats[f].interface);
+				plural(flats[f].other_rules), flats[f].interface);
 	}
 	if (flats[0].loopback_rules)
 		fprintf(out, "#   %zu rule%s for lo: Sluice is not attached there, so it passes\n",
-			flats[0].loopback_rules, flats[0].loopback_rules == 1 ? "" : "s");
+			flats[0].loopback_rules, plural(flats[0].loopback_rules));
 }
 
 /* A listed rule and the first interface that it is listed for: one that is for several counts there. */
@@ -248,8 +249,7 @@ static void print_unmet(FILE *out, const struct firewall *firewall)
 			unmet += !chain->rules[i].met;
 		if (chain->hook == HOOK_ELSEWHERE || !unmet)
 			continue;
-		fprintf(out, "#   %s, chain %s, %zu rule%s: %s\n", chain->table, chain->name, unmet,
-			unmet == 1 ? "" : "s",
+		fprintf(out, "#   %s, chain %s, %zu rule%s: %s\n", chain->table, chain->name, unmet, plural(unmet),
 			chain->walked ? "no packet gets that far" : "no rule that is carried over jumps there");
 	}
 }
@@ -291,7 +291,7 @@ static void print_left_out(FILE *out, const struct firewall *firewall, const str
 			"#   %zu rule%s, each with its reason where it stood, below. A rule of which one condition "
 			"cannot be\n"
 			"#   said is left out whole: without it, it would be about more packets.\n",
-			listed, listed == 1 ? "" : "s");
+			listed, plural(listed));
 	print_counts(out, flats, count);
 	for (size_t i = 0; i < firewall->other_count; i++) {
 		fputs("#   ", out);

@@ -27,6 +27,7 @@ int keyword_token(const char *word);
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "lexer.h"
+#include "policy/habits.h"
 
 #define YYLLOC_DEFAULT(current, right, count) ((current) = YYRHSLOC(right, (count) ? 1 : 0))
 
@@ -68,7 +69,7 @@ static int later_service(struct parse *parse, struct location where);
 %token BLOCK "block" EXCEPT "except" FROM "from" TO "to"
 %token FILTER "filter" ACCEPT "accept" REJECT "reject" WITH "with"
 %token IPV4 "ipv4" IPV6 "ipv6" ARP "arp" TCP "tcp" UDP "udp" ICMP "icmp" ICMPV6 "icmpv6" SCTP "sctp" PROTOCOL "protocol"
-%token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" VLAN "vlan" DSCP "dscp" TTL "ttl"
+%token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" ETHERTYPE "ethertype" VLAN "vlan" DSCP "dscp" TTL "ttl"
 %token LENGTH "length" FRAGMENT "fragment" EXTENSION "extension" MAC "mac"
 %token LIMIT "limit" BURST "burst" PER "per" ELSE "else" LOG "log" COUNT "count"
 %token DEFAULT "default"
@@ -311,6 +312,7 @@ field:
   "protocol"		{ $$ = FILTER_FIELD_PROTOCOL; }
 | "sport"		{ $$ = FILTER_FIELD_SPORT; }
 | "dport"		{ $$ = FILTER_FIELD_DPORT; }
+| "ethertype"		{ $$ = FILTER_FIELD_ETHERTYPE; }
 | "vlan"		{ $$ = FILTER_FIELD_VLAN; }
 | "dscp"		{ $$ = FILTER_FIELD_DSCP; }
 | "ttl"			{ $$ = FILTER_FIELD_TTL; }
@@ -403,6 +405,16 @@ static bool is_inside_rule(const yysymbol_kind_t *expected, int count)
 	return false;
 }
 
+/* Where one begins, or goes on until the next one does. */
+static bool begins_rule(const yysymbol_kind_t *expected, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (expected[i] == YYSYMBOL_ACCEPT)
+			return true;
+	}
+	return false;
+}
+
 static void hint_rule(struct error *error, yysymbol_kind_t token)
 {
 	if (token == YYSYMBOL_COMMA)
@@ -459,7 +471,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 	int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
 	yysymbol_kind_t token = yypcontext_token(context);
 	const char *text = yyget_text(scanner);
-	const char *meant = NULL;
+	const char *meant = NULL, *habit = NULL;
 
 	if (count < 0)
 		return count;
@@ -468,7 +480,11 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 	set_unexpected(parse, *yypcontext_location(context), token, text);
 	if (token == YYSYMBOL_WORD || token == YYSYMBOL_NAME)
 		meant = near_word(text, expected, count);
-	if (meant)
+	if (begins_rule(expected, count))
+		habit = habit_in_rule(text);
+	if (habit)
+		error_hint(parse->error, "%s", habit);
+	else if (meant)
 		error_hint(parse->error, "did you mean `%s`?", meant);
 	else if (is_inside_rule(expected, count))
 		hint_rule(parse->error, token);

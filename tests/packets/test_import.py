@@ -475,14 +475,27 @@ def test_the_end_of_a_chain_behind_a_goto_needs_words_too():
     ("meta protocol != ip drop", None),
     ("meta protocol != ip udp dport 53 drop", ["drop ipv6 udp dport 53"]),
     ("meta protocol != ip jump six", ["drop ipv6 tcp dport 22"]),
+    ("ether type 0x8809 drop", ["drop ethertype slow"]),
+    ("ether type { 0x8847, 0x8848, 0xbeef, arp } drop", ["drop ethertype { mpls, mpls-multicast, 0xbeef }", "drop arp"]),
+    ("ether type != { ip, ip6, arp, 0x88cc } drop", ["drop ethertype not lldp"]),
+    ("ether type != { ip, 0x88cc, 0x88cd } ether type != { 0x8809, ip6 } drop",
+     ["drop ethertype not { slow, lldp, 0x88cd }", "drop arp"]),
+    ("ether type 0x8809 tcp dport 1 drop", []),
 ])
 def test_what_is_no_ip_at_ingress(rule, words):
     """`not IPv4` is also ARP, which has a word, and the rest, which has none."""
     result = nft(rule, "udp dport 1 accept", family="netdev", chain="type filter hook ingress device lo priority 0;",
                  more="chain six { tcp dport 22 drop; }", options=("--interface", "lo"))
     assert result.rules == [*(words or []), "accept udp dport 1"]
-    assert [r.split(": ")[-1] for r in result.reasons] == ([] if words else ["what is neither IP nor ARP has no word of its own"])
+    assert [r.split(": ")[-1] for r in result.reasons if "never match" not in r] == ([] if words is not None else ["what is neither IP nor ARP has no word of its own"])
     assert nft("meta protocol != ip accept").rules == ["accept ipv6"]
+
+
+@pytest.mark.parametrize("condition", ["ether type 8021q", "ether type 0x8000-0x9000", "ether type 100"])
+def test_ethertypes_without_words(condition):
+    result = nft(f"{condition} drop", "udp dport 1 accept", family="netdev",
+                 chain="type filter hook ingress device lo priority 0;", options=("--interface", "lo"))
+    assert result.rules == ["accept udp dport 1"] and len(result.reasons) == 1
 
 
 def test_nothing_left_out_has_no_heading():
