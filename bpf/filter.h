@@ -32,25 +32,28 @@ struct {
 	__type(value, struct filter_more);
 } filter_more SEC(".maps");
 
-/* The key is filled by the first stage with rules. */
-static __always_inline int filter_is_first(void)
+/* Whether the filter fills the key itself, or the limit stage has done so before: a constant. */
+static __always_inline int filter_fills4(void)
 {
-	return !config.limit;
+	return CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT(CLASSIFIER_FILTER, 4), straight_count) || !config.limit ||
+	       CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT(CLASSIFIER_LIMIT, 4), straight_count);
+}
+
+static __always_inline int filter_fills6(void)
+{
+	return CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT(CLASSIFIER_FILTER, 6), straight_count) || !config.limit ||
+	       CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT(CLASSIFIER_LIMIT, 6), straight_count);
 }
 
 /* The number of the rule, CLASSIFIER_NONE when none matches. `sets` is of key_sets. */
 static __always_inline __u32 filter_number4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	const struct filter_key *key = key4(ctx, pkt, sets, filter_is_first());
-
-	return key ? classifier_classify4(key) : CLASSIFIER_NONE;
+	return classifier_number4(ctx, pkt, sets, !filter_fills4());
 }
 
 static __always_inline __u32 filter_number6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	const struct filter_key *key = key6(ctx, pkt, sets, filter_is_first());
-
-	return key ? classifier_classify6(key) : CLASSIFIER_NONE;
+	return classifier_number6(ctx, pkt, sets, !filter_fills6());
 }
 
 /* The same as functions of their own, which the verifier checks once: inline it does so for each way that a packet can
@@ -106,7 +109,7 @@ static __always_inline enum verdict stage_filter(struct xdp_md *ctx, struct pack
 
 	if (!config.filter)
 		return NEXT;
-	if (has_sets() && filter_is_first() && pkt->has & HAS_ADDRESSES)
+	if (has_sets() && (pkt->version == 6 ? filter_fills6() : filter_fills4()) && pkt->has & HAS_ADDRESSES)
 		sets = key_sets(pkt);
 	number = filter_number(ctx, pkt, sets);
 	action = bpf_map_lookup_elem(&filter_actions, &number);
