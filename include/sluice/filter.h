@@ -125,6 +125,8 @@ enum filter_per {
 	FILTER_PER_SOURCE_DPORT, /* the source, and the destination port that it sends to */
 };
 
+#define FILTER_BYTE_SHIFT 16 /* from 2^-16 nanoseconds to whole ones */
+
 /* Most rules do not need it. */
 struct filter_more {
 	__u64 interval;	       /* what a packet, or a byte, takes of the limit's time; 0: no limit */
