@@ -11,9 +11,10 @@
 
 #define DIGITS "0123456789"
 
-/* A packet takes at least 100 ns of a limit's time, a byte at least 500 times 2^-16 of one. */
+/* A limit's time is counted in whole nanoseconds, of which a packet takes at least 100, a smallest frame of a limit in
+ * bytes 5. */
 #define PACKETS_A_SECOND_MAX 10000000ULL
-#define BYTES_A_SECOND_MAX 125000000000ULL
+#define BYTES_A_SECOND_MAX 12500000000ULL
 
 #define BURST_PACKETS_MAX 1000000
 
@@ -116,7 +117,7 @@ static int too_fast(const char *text, const struct filter_limit *limit, struct l
 	int err = error_at(error, where, "%.80s is faster than a limit can count", text);
 
 	if (limit_is_in_bytes(limit))
-		error_hint(error, "at most 1000gbit/s");
+		error_hint(error, "at most 100gbit/s");
 	else
 		error_hint(error, "at most %llu packets a second", PACKETS_A_SECOND_MAX);
 	return err;
