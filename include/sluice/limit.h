@@ -19,8 +19,8 @@
 #include "sluice/filter.h"
 #include "sluice/set.h"
 
-/* 4 MiB a row. tests/unit/test_limit.c measures how often a source is held back for the sake of others. */
-#define LIMIT_CELLS (1U << 19)
+/* 8 MiB a row. tests/unit/test_limit.c measures how often a source is held back for the sake of others. */
+#define LIMIT_CELLS (1U << 20)
 
 /* State of an interface: user space draws the seed, the rest begins at 0. Times are nanoseconds of the clock of
  * packet_time() (bpf/record.h). */
@@ -147,6 +147,18 @@ static __always_inline int limit_take_either(__u64 *first, __u64 *second, const 
 		return 0;
 	over = !limit_take_anyway(first, limit);
 	return limit_take_anyway(second, limit) || !over;
+}
+
+/* 1: the packet is within its limit, and counted. */
+static __always_inline int limit_is_within(struct limits *state, const struct limit *limit)
+{
+	__u64 hash;
+
+	if (!limit->key.version)
+		return limit->rule < RULE_SLOTS && limit_take(&state->rules[limit->rule], limit);
+	hash = limit_hash(limit, state->seed);
+	return limit_take_either(&state->first[hash & (LIMIT_CELLS - 1)],
+				 &state->second[hash >> 32 & (LIMIT_CELLS - 1)], limit);
 }
 
 #endif

@@ -14,7 +14,7 @@ static bool is_used(const struct policy *policy, const struct set *set)
 {
 	for (size_t i = 0; i < policy->interface_count; i++) {
 		const struct block *block = &policy->interfaces[i].block;
-		const struct filter *filter = &policy->interfaces[i].filter;
+		const struct filter_list *filter = &policy->interfaces[i].filter;
 
 		for (size_t r = 0; r < block->rule_count; r++) {
 			if (names(block->rules[r].targets, block->rules[r].target_count, set))
