@@ -10,6 +10,7 @@
 #include "classify.h"
 #include "key.h"
 #include "rate.h"
+#include "record.h"
 #include "sluice/filter.h"
 
 /* By the number of a limit. Verdict and reject are not used. */
@@ -72,6 +73,7 @@ static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packe
 		return NEXT;
 	pkt->rule = action->slot;
 	if (!rate_is_over(pkt, more)) {
+		record_limit(pkt->rule);
 		pkt->rule = PREFIX_NONE;
 		return NEXT;
 	}
