@@ -144,24 +144,18 @@ bool tidy_finds(const struct pins *pins, const struct running *running)
 	       (!running->attachment_count && !access(pins->netns, F_OK));
 }
 
-int tidy_before(const struct pins *pins, bool *found, struct error *error)
+int tidy_before(const struct pins *pins, struct running *running, bool *found, struct error *error)
 {
-	struct running running;
-	int err = running_read(pins, &running, error);
-
-	if (err)
-		return err;
-	*found = tidy_finds(pins, &running);
-	if (!running.waiting) {
-		if (running.current)
-			sets_follow(pins, &running.current->description);
-		tidy_generations(pins, &running, REMOVE);
-		tidy_state(pins, &running, REMOVE);
-		tidy_sets(pins, &running, REMOVE);
-	}
-	running_free(&running);
+	*found = tidy_finds(pins, running);
 	remove_dead_namespaces(pins);
-	return 0;
+	if (!running->waiting && running->current)
+		sets_follow(pins, &running->current->description);
+	if (!*found || running->waiting)
+		return 0;
+	tidy_generations(pins, running, REMOVE);
+	tidy_state(pins, running, REMOVE);
+	tidy_sets(pins, running, REMOVE);
+	return running_read_again(pins, running, error);
 }
 
 int tidy_name(const struct pins *pins, unsigned number, struct error *error)
