@@ -118,6 +118,7 @@ static int open_table(struct file *file, const char *name, struct error *error)
 		open_filter(file);
 	} else {
 		file->foreign = pool_text(&file->firewall->pool, "%s", name);
+		file->firewall->tracked |= strcmp(name, "nat") ? 0 : file->families;
 	}
 	return 0;
 }
@@ -220,7 +221,7 @@ static int read_rule(struct file *file, const char *line, char *rest, struct err
 	if (err)
 		return err;
 	iptables_finish(&reading);
-	rule_and_states(file->firewall, reading.rule, reading.states);
+	rule_and_states(file->firewall, reading.rule, file->families, reading.states);
 	return 0;
 }
 

@@ -93,6 +93,8 @@ static void read_chain(struct nft *nft, const json_t *json)
 	chain->priority = (int)json_integer_value(json_object_get(json, "prio"));
 	chain->drop = !strcmp(text_of(json, "policy"), "drop");
 	chain->origin = (struct origin){ .where = { .file = nft->file }, .text = chain->name };
+	if (!strcmp(text_of(json, "type"), "nat"))
+		nft->firewall->tracked |= chain->families;
 	if (json_object_get(json, "dev"))
 		read_devices(nft, json_object_get(json, "dev"), chain);
 	if (chain->hook != HOOK_NONE && chain->hook != HOOK_ELSEWHERE)
@@ -286,7 +288,7 @@ static void read_statement(struct nft_rule *reading, const json_t *statement)
 
 static void finish_rule(struct nft_rule *reading, struct firewall_chain *chain)
 {
-	rule_and_states(reading->nft->firewall, &reading->rule, reading->states);
+	rule_and_states(reading->nft->firewall, &reading->rule, chain->families, reading->states);
 	*firewall_add_rule(chain) = reading->rule;
 }
 

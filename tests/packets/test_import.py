@@ -227,9 +227,10 @@ def test_behind_a_goto_that_cannot_be_said_the_chain_is_listed():
 
 def test_fragments_are_whole_at_input():
     """The kernel puts those of IPv4 together before: what rules say of the first holds for all."""
-    track = "    fragments track  # INPUT sees whole packets: later fragments go with their first"
+    track = "    fragments track  # its rules see whole packets: later fragments go with their first"
     assert track in iptables("-p udp --dport 53 -j ACCEPT").lines
     assert track not in iptables("-p udp --dport 53 -j ACCEPT", v6=True).lines  # of IPv6 they are put together later
+    assert track in iptables("-p udp -m conntrack --ctstate NEW -j ACCEPT", v6=True).lines  # unless connections are kept
     never = iptables("-j guard", "-p udp -j ACCEPT", "-A guard -f -j RETURN", "-A guard -p tcp -j DROP", chains="guard")
     assert never.rules == ["drop ipv4 tcp", "accept ipv4 udp", "accept ipv6"] and len(never.reasons) == 1
 
@@ -452,6 +453,33 @@ def test_fragments_before_input(chain):
     result = nft("ip frag-off & 0x1fff != 0 drop", "ip frag-off & 0x3fff != 0 accept", chain=chain)
     assert result.rules == ["drop ipv4 fragment later", "accept ipv4 fragment any"] and not result.messages
     assert not [line for line in result.lines if "fragments track" in line]
+
+
+@pytest.mark.parametrize("family, priority, line", [
+    ("inet", 0, "    fragments track  # its rules see whole packets: later fragments go with their first"),
+    ("ip", -399, "    fragments track  # its rules see whole packets: later fragments go with their first"),
+    ("ip6", -300, "    fragments track  # its rules see whole packets: later fragments go with their first"),
+    ("inet", -400, None),
+    ("inet", -450, None),
+])
+def test_fragments_behind_connection_tracking(family, priority, line):
+    """It puts them together at prerouting, with priority -400."""
+    result = nft("ct state established accept", "udp dport 53 accept", family=family,
+                 chain=f"type filter hook prerouting priority {priority}; policy drop;")
+    assert [found for found in result.lines if "fragments track" in found] == ([line] if line else [])
+
+
+def test_fragments_where_addresses_are_translated():
+    """NAT keeps connections too, whatever else there is."""
+    chains = "chain post { type nat hook postrouting priority 100; masquerade; }"
+    result = nft("udp dport 53 accept", chain="type filter hook prerouting priority 0; policy drop;", more=chains)
+    assert any(line.startswith("    fragments track") for line in result.lines)
+
+
+def test_fragments_of_both_families_at_input():
+    """The kernel joins those of IPv6 behind it; a policy says one thing of both."""
+    line, = [line for line in nft("udp dport 53 accept").lines if "fragments track" in line]
+    assert line == "    fragments track  # its rules see whole packets: later fragments go with their first; of IPv6 they see each"
 
 
 def test_fragments_at_input_of_nft():
