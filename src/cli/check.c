@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "compile/compile.h"
 #include "compile/unreached.h"
@@ -62,6 +63,11 @@ static void warn_unreached(const struct compiled *compiled, const struct compile
 	unreached_free(&unreached);
 }
 
+static const char *boxes(size_t count)
+{
+	return count == 1 ? "" : "es";
+}
+
 /* Rules that the classifier can only compare one after the other: right, and slower the more there are. */
 static void warn_linear(const struct compiled *compiled, const struct compiled_list *list,
 			const struct classifier *classifier)
@@ -71,9 +77,10 @@ static void warn_linear(const struct compiled *compiled, const struct compiled_l
 	if (!report->linear_count)
 		return;
 	fprintf(stderr,
-		"sluice: warning: interface %s, IPv%d: %zu rules (%zu boxes) overlap so much that each packet that no "
+		"sluice: warning: interface %s, IPv%d: %zu rule%s (%zu box%s) %s so much that each packet that no "
 		"earlier rule matches is compared with all of them, one after the other\n",
-		compiled->interface->name, classifier->version, report->linear_count, report->linear_boxes);
+		compiled->interface->name, classifier->version, report->linear_count, plural(report->linear_count),
+		report->linear_boxes, boxes(report->linear_boxes), report->linear_count == 1 ? "overlaps" : "overlap");
 	for (size_t i = 0; i < report->linear_count && i < WARNINGS_MAX; i++) {
 		const struct rule *rule = &compiled->rules[list->first + report->linear[i]];
 
@@ -86,8 +93,8 @@ static void print_classifier(const struct classifier *classifier)
 	const struct classifier_report *report = &classifier->report;
 
 	if (report->boxes)
-		printf("  classifier IPv%d: %zu boxes in %u group%s, leaves of at most %u, %zu KiB\n",
-		       classifier->version, report->boxes, report->groups, report->groups == 1 ? "" : "s",
+		printf("  classifier IPv%d: %zu box%s in %u group%s, leaves of at most %u, %zu KiB\n",
+		       classifier->version, report->boxes, boxes(report->boxes), report->groups, plural(report->groups),
 		       report->longest_leaf, report->memory / 1024);
 }
 
@@ -97,8 +104,9 @@ static void print_list(const struct compiled *compiled, const struct compiled_li
 
 	if (!list->count)
 		return;
-	printf("  %s: %zu %s%s, %zu boxes in IPv4, %zu in IPv6\n", limits ? "limit" : "filter", list->count,
-	       limits ? "limit" : "rule", list->count == 1 ? "" : "s", list->matches4.count, list->matches6.count);
+	printf("  %s: %zu %s%s, %zu box%s in IPv4, %zu in IPv6\n", limits ? "limit" : "filter", list->count,
+	       limits ? "limit" : "rule", plural(list->count), list->matches4.count, boxes(list->matches4.count),
+	       list->matches6.count);
 	print_classifier(&list->classifier4);
 	print_classifier(&list->classifier6);
 	fflush(stdout);
@@ -136,7 +144,7 @@ static int check_interface(const struct interface *interface, uint32_t instructi
 		printf("interface %s: %s, fragments %s, malformed %s, default %s, %zu rule%s\n", interface->name,
 		       mode_name(interface->mode), fragments_name(interface->fragments),
 		       verdict_name(interface->malformed), verdict_name(interface->default_verdict),
-		       compiled.rule_count, compiled.rule_count == 1 ? "" : "s");
+		       compiled.rule_count, plural(compiled.rule_count));
 		print_list(&compiled, &compiled.limit);
 		print_list(&compiled, &compiled.filter);
 		cli_warn_slow(interface);
