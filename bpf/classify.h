@@ -7,6 +7,7 @@
 #ifndef SLUICE_BPF_CLASSIFY_H
 #define SLUICE_BPF_CLASSIFY_H
 
+#include "key.h"
 #include "prefixes.h"
 #include "sluice/classifier4.h"
 #include "sluice/classifier6.h"
@@ -99,8 +100,10 @@ static __always_inline __u32 classify6(void *map, const struct classifier_layout
 }
 
 /* The classifier of one list (enum classifier_list) and version of IP: its map, named `name` with the version, and
- * name_classify. Leaves of the linear rest and extras are functions of their own, so that the verifier checks them
- * once. */
+ * name_number: the number of the rule, CLASSIFIER_NONE when none matches. `sets` is of key_sets; `filled` is a
+ * constant, and says that an earlier stage has filled the key. Where the rules are so few that all are constants of the
+ * program, the key is too fleeting to be put anywhere. Leaves of the linear rest and extras are functions of their own,
+ * so that the verifier checks them once. */
 #define CLASSIFIER(name, list, version) \
 	PREFIX_TABLE(name##version); /* one value, the whole image */ \
 \
@@ -114,10 +117,20 @@ static __always_inline __u32 classify6(void *map, const struct classifier_layout
 		return classify_linear##version(&name##version, CLASSIFIER_LAYOUT(list, version), number, linear); \
 	} \
 \
-	static __always_inline __u32 name##_classify##version(const struct filter_key *key) \
+	static __always_inline __u32 name##_number##version(struct xdp_md *ctx, const struct packet *pkt, __u64 sets, \
+							    int filled) \
 	{ \
-		return classify##version(&name##version, CLASSIFIER_LAYOUT(list, version), name##_linear##version, \
-					 key); \
+		const struct classifier_layout *layout = CLASSIFIER_LAYOUT(list, version); \
+		const struct filter_key *key; \
+\
+		if (CLASSIFIER_CONSTANT(layout, straight_count)) { \
+			struct filter_key here = {}; \
+\
+			fill_key##version(ctx, pkt, sets, &here); \
+			return classifier##version##_straight(layout, &here); \
+		} \
+		key = key##version(ctx, pkt, sets, filled); \
+		return key ? classify##version(&name##version, layout, name##_linear##version, key) : CLASSIFIER_NONE; \
 	}
 
 CLASSIFIER(classifier, CLASSIFIER_FILTER, 4)

@@ -32,24 +32,18 @@ struct {
 } limit_more SEC(".maps");
 
 /* The number of the limit, CLASSIFIER_NONE when none matches. `sets` is of key_sets. */
-__noinline __u32 limit_number4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
+__noinline __u32 limit_find4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	const struct filter_key *key;
-
-	if (UNUSED(config.limit))
+	if (UNUSED(config.limit) || !pkt)
 		return CLASSIFIER_NONE;
-	key = key4(ctx, pkt, sets, 1);
-	return key ? limit_classify4(key) : CLASSIFIER_NONE;
+	return limit_number4(ctx, pkt, sets, 0);
 }
 
-__noinline __u32 limit_number6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
+__noinline __u32 limit_find6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	const struct filter_key *key;
-
-	if (UNUSED(config.limit))
+	if (UNUSED(config.limit) || !pkt)
 		return CLASSIFIER_NONE;
-	key = key6(ctx, pkt, sets, 1);
-	return key ? limit_classify6(key) : CLASSIFIER_NONE;
+	return limit_number6(ctx, pkt, sets, 0);
 }
 
 static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packet *pkt)
@@ -63,7 +57,7 @@ static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packe
 		return NEXT;
 	if (has_sets() && pkt->has & HAS_ADDRESSES)
 		sets = key_sets(pkt);
-	number = pkt->version == 6 ? limit_number6(ctx, pkt, sets) : limit_number4(ctx, pkt, sets);
+	number = pkt->version == 6 ? limit_find6(ctx, pkt, sets) : limit_find4(ctx, pkt, sets);
 	action = bpf_map_lookup_elem(&limit_actions, &number);
 	if (!action)
 		return NEXT; /* no limit matches */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
 #include "compile/near.h"
@@ -153,8 +154,7 @@ static void print_explanation(const struct subject *subject, const struct record
 	bool has_rule = subject_find_rule(subject, record->rule, &rule);
 	bool has_limit = record->limit && subject_find_rule(subject, record->limit - 1, &limit);
 
-	printf("packet %lu: %s, %zu byte%s\n", frame->number, text, frame->wire_length,
-	       frame->wire_length == 1 ? "" : "s");
+	printf("packet %lu: %s, %zu byte%s\n", frame->number, text, frame->wire_length, plural(frame->wire_length));
 	if (frame->size < frame->wire_length)
 		printf("  the capture holds %zu of them\n", frame->size);
 	print_stages(judge_config(&subject->judge), record, has_rule ? &rule : NULL, has_limit ? &limit : NULL);
