@@ -113,6 +113,9 @@ struct filter {
  * order inside lists. */
 void filter_print_rule(FILE *out, const struct filter_rule *rule);
 
+/* " flags syn/syn,ack". */
+void filter_print_flags(FILE *out, uint8_t flags, uint8_t mask);
+
 /* Seconds of a limit's unit. */
 uint32_t filter_unit_seconds(char unit);
 
