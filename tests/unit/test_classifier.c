@@ -197,7 +197,7 @@ static void test_equal_boxes_count_once(void **unused)
 		struct matches matches = { 0 };
 		struct classifier_report report;
 
-		for (uint32_t rule = 0; rule < 8000; rule++) {
+		for (uint32_t rule = 0; rule < 24000; rule++) {
 			struct match match = match_any(version, rule);
 
 			match_prefix(&match.source, (uint64_t)(rule % 3) << 60, 0, 4);
@@ -294,7 +294,7 @@ static void test_all_windows_are_in_use(void **unused)
 	struct classifier_report report;
 	uint64_t state = 1;
 
-	for (uint32_t rule = 0; rule < 8000; rule++) {
+	for (uint32_t rule = 0; rule < 24000; rule++) {
 		struct match match = match_any(6, rule);
 
 		random_addresses(&state, &match, 6, 0xff);
