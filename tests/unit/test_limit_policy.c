@@ -58,7 +58,8 @@ static const struct wrong wrongs[] = {
 	{ "rate_in_an_unknown_time", "udp 10/week", 5, "`10/week`: there is no rate in each `week`", HINT_TIME },
 	{ "bits_in_an_hour", "udp 10mbit/h", 5, "`10mbit/h`: bits and bytes are in each second", "as in: 10mbit/s" },
 	{ "rate_without_a_time", "udp 100", 5, "unexpected `100`", HINT_GOES_ON },
-	{ "rate_with_a_fraction", "udp 1.5/s", 5, "unexpected `1.5/s`", HINT_GOES_ON },
+	{ "rate_with_a_fraction", "udp 1.5/s", 5, "`1.5/s` is not a whole number of its unit",
+	  "write a smaller unit: 90/m for 1.5/s, 1500kbit/s for 1.5mbit/s" },
 	{ "rate_too_high", "udp 10000001/s", 5, "10000001/s is faster than a limit can count",
 	  "at most 10000000 packets a second" },
 	{ "rate_too_high_for_its_number", "udp 4294967296/d", 5, "4294967296/d is faster than a limit can count",
@@ -169,6 +170,8 @@ static const struct wrong wrongs[] = {
 static const struct wrong wrong_rules[] = {
 	{ "rule_with_an_unknown_unit", "accept udp limit 10mb/s", 18, "`10mb/s`: there is no unit `mb`",
 	  "write mbit for bits, mbyte for bytes" },
+	{ "rule_with_a_fraction", "accept udp limit 1.5mbit/s", 18, "`1.5mbit/s` is not a whole number of its unit",
+	  "write a smaller unit: 90/m for 1.5/s, 1500kbit/s for 1.5mbit/s" },
 	{ "rule_with_bytes_of_packets", "accept udp limit 10/s burst 1mbyte", 29,
 	  "a burst in bytes for a rate in packets", "write how many packets: burst 20" },
 	{ "rule_with_ports_of_icmp", "accept icmp limit 10/s per source+dport", 24,
