@@ -430,8 +430,8 @@ static void rates_are_kept_to_a_thousandth(void **state)
 	size_t kept = 0, refused = 0;
 
 	for (size_t u = 0; u < COUNT(units); u++) {
-		for (double number = 1; number < 4e9; number = number < 40 ? number + 1 : number * 1.037) {
-			CLEANUP_FREE char *text = xasprintf("%.0f%s", number, units[u].unit);
+		for (uint64_t number = 1; number < 4000000000; number += number < 40 ? 1 : number * 37 / 1000) {
+			CLEANUP_FREE char *text = xasprintf("%llu%s", (unsigned long long)number, units[u].unit);
 			struct filter_limit limit = { 0 };
 			struct error error;
 			double exact;
