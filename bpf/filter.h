@@ -74,9 +74,13 @@ __noinline __u32 filter_number6_apart(struct xdp_md *ctx, const struct packet *p
 
 static __always_inline __u32 filter_number(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
+	if (pkt->version == 6 && config.filter_needs & FILTER_NEEDS_APART)
+		return classifier_rest6(filter_number6_apart(ctx, pkt, sets));
+	if (pkt->version == 6)
+		return classifier_rest6(filter_number6(ctx, pkt, sets));
 	if (config.filter_needs & FILTER_NEEDS_APART)
-		return pkt->version == 6 ? filter_number6_apart(ctx, pkt, sets) : filter_number4_apart(ctx, pkt, sets);
-	return pkt->version == 6 ? filter_number6(ctx, pkt, sets) : filter_number4(ctx, pkt, sets);
+		return classifier_rest4(filter_number4_apart(ctx, pkt, sets));
+	return classifier_rest4(filter_number4(ctx, pkt, sets));
 }
 
 /* What a rule does beyond its verdict. Returns the reason why its limit refuses the packet, REASON_NONE when it does

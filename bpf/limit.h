@@ -57,7 +57,10 @@ static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packe
 		return NEXT;
 	if (has_sets() && pkt->has & HAS_ADDRESSES)
 		sets = key_sets(pkt);
-	number = pkt->version == 6 ? limit_find6(ctx, pkt, sets) : limit_find4(ctx, pkt, sets);
+	if (pkt->version == 6)
+		number = limit_rest6(limit_find6(ctx, pkt, sets));
+	else
+		number = limit_rest4(limit_find4(ctx, pkt, sets));
 	action = bpf_map_lookup_elem(&limit_actions, &number);
 	if (!action)
 		return NEXT; /* no limit matches */
