@@ -218,3 +218,24 @@ def test_what_bans_is_pinned_while_a_policy_needs_it(quiet):
     for rule in ("drop tcp", "drop sctp"):
         quiet.box.apply(policy("filter {", rule, "}"))
     assert pins() == {"counters", "rules"} and not quiet.box.show()["remains"]
+
+
+def test_bans_go_into_a_set_of_another_size(quiet):
+    text = "set banned dynamic size SIZE timeout 1h\n" + policy(
+        "block { from @banned }", "limit {", "udp 1/d burst 1 per source ban @banned", "}")
+    sources = [f"198.51.100.{n}" for n in range(100, 106)]
+    quiet.box.apply(text.replace("SIZE", "2"))
+    assert len(quiet.send(*[frame(quiet, source) for source in sources[:4]] * 2)) == 4
+    assert set(banned(quiet)) == set(sources[:2]) and packets(quiet, "limit-full") == [2]
+    quiet.box.apply(text.replace("SIZE", "10"))
+    time.sleep(0.2)
+    assert len(quiet.send(*[frame(quiet, source) for source in sources] * 2)) == 2
+    assert set(banned(quiet)) == set(sources)
+
+
+def test_explain_asks_about_what_runs_and_counts_nothing(quiet):
+    quiet.box.apply(SETS + policy("limit {", "udp dport 9 1/d burst 1 per source ban @banned", "}"))
+    for _ in range(3):
+        said = json.loads(quiet.box.sluice("explain", "eth0", f"udp {ATTACKER}:1 > {BOX4}:9", "-j").stdout)
+        assert said["verdict"] == "pass" and said["limit"].endswith("test.policy:5")
+    assert len(quiet.send(*[frame(quiet)] * 3)) == 1 and set(banned(quiet)) == {ATTACKER}
