@@ -20,6 +20,12 @@ struct {
 	__type(value, __u64);
 } events_lost SEC(".maps");
 
+/* One of so many. */
+static __always_inline int is_sampled(__u32 of)
+{
+	return (__u64)bpf_get_prandom_u32() * of >> 32 == 0;
+}
+
 static __always_inline void event_lost(void)
 {
 	__u64 *lost = bpf_map_lookup_elem(&events_lost, &(__u32){ 0 });
@@ -45,6 +51,8 @@ __noinline int write_event(const struct packet *pkt, __u32 verdict, __u32 kind, 
 	event->kind = kind;
 	event->number = number;
 	event->value = value;
+	event->record.limit = 0;
+	event->record.unused = 0;
 	fill_record(&event->record, pkt, verdict);
 	bpf_ringbuf_submit(event, 0);
 	return 0;

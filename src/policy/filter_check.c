@@ -124,22 +124,11 @@ static int check_ethertype(const struct filter_rule *rule, struct error *error)
 	return err;
 }
 
-static bool has_ports(uint32_t low, uint32_t high)
-{
-	return low == high && (low == IPPROTO_TCP || low == IPPROTO_UDP || low == IPPROTO_SCTP);
-}
-
 static int check_ports(const struct filter_rule *rule, enum filter_field field, struct error *error)
 {
-	const struct filter_values *protocols = &rule->fields[FILTER_FIELD_PROTOCOL];
-	bool ports = protocols->count && !protocols->negated;
 	int err;
 
-	if (!has(rule, field))
-		return 0;
-	for (size_t i = 0; i < protocols->count && ports; i++)
-		ports = has_ports(protocols->ranges[i].low, protocols->ranges[i].high);
-	if (ports)
+	if (!has(rule, field) || filter_rule_has_ports(rule))
 		return 0;
 	err = error_at(error, rule->fields[field].where, "`%s` without a protocol that has ports",
 		       filter_field_name(field));
@@ -328,25 +317,6 @@ int check_filter_targets(const struct filter_addresses *addresses, struct error 
 	if (!err && all.count)
 		err = check_overlap(&all, places, error);
 	prefixes_free(&all);
-	return err;
-}
-
-static int check_limit(const struct filter_rule *rule, struct error *error)
-{
-	const struct filter_limit *limit = &rule->limit;
-	int err;
-
-	if (!limit->where.line)
-		return 0;
-	if (rule->verb == FILTER_DROP) {
-		err = error_at(error, limit->where, "a limit in a rule that drops");
-		error_hint(error, "what is over the limit is dropped: write accept (or reject) for what is within it");
-		return err;
-	}
-	if (limit->length <= 32 || rule->family == FILTER_FAMILY_IPV6 || rule->family == FILTER_FAMILY_ANY)
-		return 0;
-	err = error_at(error, limit->per_where, "%d bits of an IPv4 address", limit->length);
-	error_hint(error, "an IPv4 address has 32 bits");
 	return err;
 }
 

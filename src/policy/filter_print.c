@@ -2,11 +2,16 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 
+#include "base/memory.h"
 #include "packet/protocol.h"
 #include "policy/filter_values.h"
 #include "policy/policy.h"
 
-static const char *verb_names[] = { [FILTER_ACCEPT] = "accept", [FILTER_DROP] = "drop", [FILTER_REJECT] = "reject" };
+static const char *const verb_names[] = {
+	[FILTER_ACCEPT] = "accept",
+	[FILTER_DROP] = "drop",
+	[FILTER_REJECT] = "reject",
+};
 
 /* A value by the name it has, or else as a number. */
 static void print_value(FILE *out, const struct filter_rule *rule, enum filter_field field, uint32_t value)
@@ -143,26 +148,38 @@ static void print_matches(FILE *out, const struct filter_rule *rule)
 	}
 }
 
-static void print_limit(FILE *out, const struct filter_limit *limit)
+/* A limit begins with its first match; one of everything has a word for that. */
+static void print_limit_matches(FILE *out, const struct filter_rule *rule)
 {
-	if (!limit->where.line)
-		return;
-	fprintf(out, " limit %u/%c", limit->packets, limit->unit);
-	if (limit->burst)
-		fprintf(out, " burst %u", limit->burst);
-	if (limit->per != FILTER_PER_RULE)
-		fprintf(out, " per %s", limit->per == FILTER_PER_SOURCE ? "source" : "destination");
-	if (limit->length)
-		fprintf(out, "/%d", limit->length);
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+	FILE *matches = open_memstream(&text, &size);
+
+	print_matches(matches, rule);
+	fclose(matches);
+	fputs(size ? text + 1 : "all", out);
 }
 
-void filter_print_rule(FILE *out, const struct filter_rule *rule)
+static void print_verb(FILE *out, const struct filter_rule *rule)
 {
 	fputs(verb_names[rule->verb], out);
 	if (rule->reject >= FILTER_REJECT_RESET)
 		fprintf(out, " with %s", filter_reject_words[rule->reject - FILTER_REJECT_RESET]);
 	print_matches(out, rule);
-	print_limit(out, &rule->limit);
+	if (rule->limit.where.line)
+		fputs(" limit", out);
+}
+
+void filter_print_rule(FILE *out, const struct filter_rule *rule)
+{
+	if (rule->verb == FILTER_LIMIT)
+		print_limit_matches(out, rule);
+	else
+		print_verb(out, rule);
+	if (rule->limit.where.line) {
+		putc(' ', out);
+		limit_print(out, &rule->limit);
+	}
 	if (rule->log)
 		fputs(" log", out);
 	if (rule->log > 1)

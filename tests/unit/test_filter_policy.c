@@ -240,17 +240,17 @@ static const struct wrong wrongs[] = {
 	{ "prefix_is_none", "accept from 10.0.0/8", 13,
 	  "10.0.0/8 is a short form of an IPv4 address, which programs read in different ways",
 	  "write all four parts: 10.0.0.0/8" },
-	{ "rate_of_nothing", "accept limit 0/s", 14, "0/s is no rate that can be kept",
-	  "it is from 1 to 10000000 packets in its unit" },
-	{ "rate_too_high", "accept limit 10000001/s", 14, "10000001/s is no rate that can be kept",
-	  "it is from 1 to 10000000 packets in its unit" },
+	{ "rate_of_nothing", "accept limit 0/s", 14, "0/s lets nothing through",
+	  "for that write a rule of the filter: drop …" },
+	{ "rate_too_high", "accept limit 10000001/s", 14, "10000001/s is faster than a limit can count",
+	  "at most 10000000 packets a second" },
 	{ "rate_without_unit", "accept limit 10", 14, "`10` is not a rate",
-	  "write packets in each second, minute, hour or day: 10/s, 10/m, 10/h or 10/d" },
-	{ "rate_of_unknown_unit", "accept limit 10/w", 14, "`10/w` is not a rate",
+	  "write packets in a time: 10/s, 10/m, 10/h or 10/d; or bits or bytes in a second: 10mbit/s, 1mbyte/s" },
+	{ "rate_of_unknown_unit", "accept limit 10/w", 14, "`10/w`: there is no rate in each `w`",
 	  "write packets in each second, minute, hour or day: 10/s, 10/m, 10/h or 10/d" },
 	{ "rate_in_words", "accept limit many/s", 14, "`many/s` is not a rate",
-	  "write packets in each second, minute, hour or day: 10/s, 10/m, 10/h or 10/d" },
-	{ "burst_of_nothing", "accept limit 10/s burst 0", 25, "`0` is not a burst",
+	  "write packets in a time: 10/s, 10/m, 10/h or 10/d; or bits or bytes in a second: 10mbit/s, 1mbyte/s" },
+	{ "burst_of_nothing", "accept limit 10/s burst 0", 25, "a burst of 0 packets lets nothing through",
 	  "it is a number of packets from 1 to 1000000" },
 	{ "burst_too_large", "accept limit 10/s burst 1000001", 25, "`1000001` is not a burst",
 	  "it is a number of packets from 1 to 1000000" },
@@ -262,7 +262,7 @@ static const struct wrong wrongs[] = {
 	  "write: limit 10/s burst 20 per source else drop" },
 	{ "else_accept", "accept limit 1/s else accept", 23, "unexpected `accept`", "expected `drop`" },
 	{ "per_what", "accept limit 1/s per port", 22, "`port` is not what a limit can be kept per",
-	  "it is source or destination" },
+	  "it is rule, source, destination or source+dport" },
 	{ "per_bits_of_ipv4", "accept ipv4 limit 1/s per source/33", 23, "33 bits of an IPv4 address",
 	  "an IPv4 address has 32 bits" },
 	{ "per_no_bits", "accept limit 1/s per source/0", 22, "`0` is not a prefix length",
@@ -344,7 +344,7 @@ static struct policy *parse(const char *rules)
 	return policy;
 }
 
-static char *print_rules(const struct filter *filter)
+static char *print_rules(const struct filter_list *filter)
 {
 	char *text = NULL;
 	size_t size;
@@ -455,8 +455,8 @@ static void tree_holds_the_rule(void **state)
 	assert_int_equal(ports->ranges[1].high, 444);
 	assert_int_equal(rule->flags, 0x02);
 	assert_int_equal(rule->flags_mask, 0x12);
-	assert_int_equal(rule->limit.packets, 3);
-	assert_int_equal(rule->limit.unit, 'h');
+	assert_int_equal(rule->limit.rate, 3);
+	assert_int_equal(rule->limit.unit, LIMIT_HOUR);
 	assert_int_equal(rule->limit.burst, 9);
 	assert_int_equal(rule->limit.per, FILTER_PER_SOURCE);
 	assert_int_equal(rule->limit.length, 56);

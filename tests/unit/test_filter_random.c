@@ -174,7 +174,7 @@ static bool rule_matches(const struct filter_rule *rule, const struct packet *pa
 	       (!rule->mac_where.line || packet->mac == rule->mac);
 }
 
-static uint32_t first_rule(const struct filter *filter, const struct packet *packet)
+static uint32_t first_rule(const struct filter_list *filter, const struct packet *packet)
 {
 	for (size_t i = 0; i < filter->rule_count; i++) {
 		if (rule_matches(&filter->rules[i], packet))
