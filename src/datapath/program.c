@@ -76,8 +76,17 @@ static int load_skeleton(struct program *out, struct error *error)
 {
 	int err = classifier_load(out->skeleton->obj, (const struct config *)&out->skeleton->rodata->config);
 
-	if (err)
-		return refused(error, err, "the kernel refused the program");
+	if (err) {
+		refused(error, err, "the kernel refused the program");
+		if (err == -E2BIG)
+			error_hint(error,
+				   "its verifier looks at a million instructions (`sluice check` says at how many for "
+				   "a policy that is loaded)\n"
+				   "they are fewer with fewer groups of rules: one set in place of prefixes of many "
+				   "lengths, "
+				   "fewer rules about MAC, VLAN, TTL, flags and the like");
+		return err;
+	}
 	out->fd = bpf_program__fd(out->skeleton->progs.sluice);
 	return 0;
 }

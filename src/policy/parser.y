@@ -544,6 +544,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 		meant = near_word(text, expected, count);
 	if (begins_rule(expected, count))
 		habit = habit_in_rule(text);
+	else if (is_inside_rule(expected, count))
+		habit = habit_in_limit(text);
 	if (habit)
 		error_hint(parse->error, "%s", habit);
 	else if (meant)

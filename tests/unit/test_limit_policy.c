@@ -45,6 +45,13 @@ struct wrong {
 #define HINT_LINE "matches come first: tcp dport 80 100/s; the next limit begins on a line of its own, or after ;"
 
 static const struct wrong wrongs[] = {
+	{ "port_of_other_languages", "tcp port 80 10/s", 5, "unknown word `port`",
+	  "write dport for the port that a packet goes to, sport for the one it comes from: tcp dport 80" },
+	{ "states_of_connections", "ct state new 10/s", 1, "unknown word `ct`",
+	  "this version keeps no connections; the first packet of one is: tcp flags syn/syn,ack" },
+	{ "any_instead_of_all", "any 10/s", 1, "unknown word `any`", "write: all" },
+	{ "source_of_nftables", "udp saddr 192.0.2.1 10/s", 5, "unknown word `saddr`",
+	  "write: from 192.0.2.0/24, or with a set: from @office" },
 	{ "rate_of_nothing", "udp 0/s", 5, "0/s lets nothing through", "for that write a rule of the filter: drop …" },
 	{ "rate_of_no_bytes", "udp 0mbit/s", 5, "0mbit/s lets nothing through",
 	  "for that write a rule of the filter: drop …" },
