@@ -9,6 +9,7 @@
 #include "record.h"
 #include "shadow.h"
 #include "sluice/counter.h"
+#include "top.h"
 #include "track.h"
 
 struct {
@@ -47,6 +48,8 @@ static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, e
 		shadow_compare(pkt, verdict);
 	if (config.filter_needs & FILTER_NEEDS_LOG && pkt->logged)
 		write_event(pkt, verdict);
+	if (has_top() && top_until())
+		note_talkers(pkt, verdict);
 	write_record(pkt, verdict);
 	return verdict;
 }
