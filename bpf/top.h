@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
-/* top: counts packets by addresses and ports, while somebody looks. How, and how well, stands in include/sluice/top.h. */
+/* top: counts packets by addresses and ports, while somebody looks. How, and how well, stands in include/sluice/top.h.
+ */
 #ifndef SLUICE_BPF_TOP_H
 #define SLUICE_BPF_TOP_H
 

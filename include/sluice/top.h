@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
  * top: who sends and receives most, while somebody looks. A reader stores a time into `top_switch`, and until then
- * packets are counted by their addresses and ports, in windows of a little over a second of the coarse monotonic clock. While one
- * window is counted the one before it can be read, by as many readers as there are: none of them writes anything but
- * the time, and none has to say that it goes.
+ * packets are counted by their addresses and ports, in windows of a little over a second of the coarse monotonic clock.
+ * While one window is counted the one before it can be read, by as many readers as there are: none of them writes
+ * anything but the time, and none has to say that it goes.
  *
  * What is counted is a sketch of fixed size, one for each CPU: Space-Saving (Metwally, Agrawal, El Abbadi: Efficient
  * Computation of Frequent and Top-k Elements in Data Streams, 2005) in buckets. A hash with a random seed says which
@@ -51,8 +51,8 @@ enum top_fate {
 	TOP_FATES,
 };
 
-/* A key and its packets since it came. An address: version 4 or 6, the length of one. A port: version 0, `length` is its
- * protocol, address[0] the number. */
+/* A key and its packets since it came. An address: version 4 or 6, the length of one. A port: version 0, `length` is
+ * its protocol, address[0] the number. */
 struct top_talker {
 	struct set_key key;
 	__u32 inherited; /* packets that may be its own or not */

@@ -174,8 +174,9 @@ int state_pin(const struct pins *pins, const char *interface, const struct state
 	if (err)
 		return error_set(error, -err, "cannot make %s: %s", path, strerror(-err));
 	for (int i = 0; i < STATE_MAPS && !err; i++) {
-		const struct bpf_map *map = i == STATE_TOP ? skeleton->maps.data_top :
-							     bpf_object__find_map_by_name(skeleton->obj, layouts[i].name);
+		const struct bpf_map *map = i == STATE_TOP
+						    ? skeleton->maps.data_top
+						    : bpf_object__find_map_by_name(skeleton->obj, layouts[i].name);
 
 		if (state->maps[i] < 0 && bpf_map__autocreate(map))
 			err = pin(pins, interface, map, layouts[i].name, error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What outlives a generation: the counters of an interface, and what limits, fragments, events and top need. Each is a map
- * that programs of several generations share.
+ * What outlives a generation: the counters of an interface, and what limits, fragments, events and top need. Each is a
+ * map that programs of several generations share.
  *
  * Counters of rules are spread over several maps: when a generation needs more slots than there are, it gets a larger
  * map, and the older ones go on counting for the programs that have them. So nothing is copied, and a rule's counter is
@@ -17,7 +17,8 @@
 #include "datapath/program.h"
 #include "sluice/counter.h"
 
-/* One of each; named as in bpf/. The first is there always, and so are those of top; the others where a policy needs them. */
+/* One of each; named as in bpf/. The first is there always, and so are those of top; the others where a policy needs
+ * them. */
 enum state_map {
 	STATE_COUNTERS,
 	STATE_LIMITS,

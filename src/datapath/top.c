@@ -51,8 +51,8 @@ static int keep_on(int fd, uint64_t until)
 	if (words == MAP_FAILED)
 		return -errno;
 	seen = __atomic_load_n(&words[TOP_UNTIL], __ATOMIC_RELAXED);
-	while (seen < until && !__atomic_compare_exchange_n(&words[TOP_UNTIL], &seen, until, false, __ATOMIC_RELAXED,
-							    __ATOMIC_RELAXED))
+	while (seen < until &&
+	       !__atomic_compare_exchange_n(&words[TOP_UNTIL], &seen, until, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 	munmap(words, size);
 	return 0;
@@ -83,7 +83,8 @@ static int has_sketch(const struct state *state, const struct attachment *attach
 	if (state->maps[STATE_TOP] >= 0 && state->maps[STATE_TALKERS] >= 0 &&
 	    state_is_of(state->maps[STATE_TOP], program) && state_is_of(state->maps[STATE_TALKERS], program))
 		return 0;
-	error_set(error, EOPNOTSUPP, "the program on %s cannot tell who sends most: an older version of Sluice loaded it",
+	error_set(error, EOPNOTSUPP,
+		  "the program on %s cannot tell who sends most: an older version of Sluice loaded it",
 		  attachment->interface);
 	error_hint(error, "apply the policy again; until then: sluice stats --watch 1");
 	return -EOPNOTSUPP;

@@ -20,10 +20,10 @@ int top_prepare(struct sluice_bpf *skeleton, const struct state *state);
 /* A window that ended so long ago is not written to any more: the data path's clock goes in ticks. Nanoseconds. */
 #define TOP_SETTLES 20000000ULL
 
-/* Has packets be counted until TOP_STAYS from now (base/clock.h), on that interface or, with NULL, on all; and adds what
- * was counted in a window that is over to `talkers`, where that is not NULL. Returns 0, or a negative errno with `error`
- * set: -ENOENT when nothing runs there, -EOPNOTSUPP when the program that runs cannot count, -EAGAIN when the next window
- * is over, too: then `talkers` may hold anything. */
+/* Has packets be counted until TOP_STAYS from now (base/clock.h), on that interface or, with NULL, on all; and adds
+ * what was counted in a window that is over to `talkers`, where that is not NULL. Returns 0, or a negative errno with
+ * `error` set: -ENOENT when nothing runs there, -EOPNOTSUPP when the program that runs cannot count, -EAGAIN when the
+ * next window is over, too: then `talkers` may hold anything. */
 int top_read(const struct pins *pins, const char *only, uint32_t window, struct talkers *talkers, struct error *error);
 
 #endif

@@ -115,8 +115,8 @@ static json_t *counters_json(const struct sample_row *rows, size_t count)
 	json_t *table = json_object();
 
 	for (size_t i = 0; i < count; i++) {
-		json_t *entry = json_pack("{s:o, s:o}", "packets", number(rows[i].packets), "bytes",
-					  number(rows[i].bytes));
+		json_t *entry =
+			json_pack("{s:o, s:o}", "packets", number(rows[i].packets), "bytes", number(rows[i].bytes));
 
 		if (rows[i].text)
 			json_object_set_new(entry, "text", json_string(rows[i].text));

@@ -260,7 +260,8 @@ static enum meaning meaning_of(const struct sample_row *row, bool is_talker)
 		return row->dropped > 0 && row->dropped >= row->packets ? DROPS : PLAIN;
 	if (!strcmp(row->name, "drop") || !strcmp(row->name, "aborted"))
 		return DROPS;
-	return !strcmp(row->name, "pass") || !strcmp(row->name, "tx") || !strcmp(row->name, "redirect") ? PASSES : PLAIN;
+	return !strcmp(row->name, "pass") || !strcmp(row->name, "tx") || !strcmp(row->name, "redirect") ? PASSES
+													: PLAIN;
 }
 
 static void draw_row(const struct top_screen *screen, int y, const struct sample_row *row)

@@ -20,7 +20,8 @@ void top_screen_close(struct top_screen *screen);
 /* Shows this sample, which is to stay until the next one; NULL: there is none yet. */
 void top_screen_show(struct top_screen *screen, const struct sample *sample);
 
-/* Waits so long for keys, milliseconds, and does what they say. Returns early when one was pressed, or a signal came. */
+/* Waits so long for keys, milliseconds, and does what they say. Returns early when one was pressed, or a signal came.
+ */
 void top_screen_wait(struct top_screen *screen, int milliseconds);
 
 /* What keys have asked for. */
