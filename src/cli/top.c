@@ -123,11 +123,12 @@ static void wait_for(uint64_t time)
 
 static void print_sample(const struct reader *reader, const struct sample *sample)
 {
-	json_t *json = sample_json(sample);
+	json_t *json = reader->only ? json_pack("{s:s}", "interface", reader->only) : json_object();
+	json_t *rates = sample_json(sample);
 
-	if (reader->only)
-		json_object_set_new(json, "interface", json_string(reader->only));
+	json_object_update(json, rates);
 	cli_print_line(json);
+	json_decref(rates);
 	json_decref(json);
 	fflush(stdout);
 }
