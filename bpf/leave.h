@@ -9,6 +9,7 @@
 #include "record.h"
 #include "shadow.h"
 #include "sluice/counter.h"
+#include "top.h"
 #include "track.h"
 
 struct {
@@ -49,6 +50,8 @@ static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, e
 		write_event(pkt, verdict, EVENT_LOG, 0, 0);
 	else if (config.log_drops && verdict == VERDICT_DROP && is_sampled(config.log_drops))
 		write_event(pkt, verdict, EVENT_DROP, 0, 0);
+	if (has_top() && top_until())
+		note_talkers(pkt, verdict);
 	write_record(pkt, verdict);
 	return verdict;
 }

@@ -32,6 +32,7 @@ int cli_set(int argc, char **argv);
 int cli_shadow(int argc, char **argv);
 int cli_show(int argc, char **argv);
 int cli_stats(int argc, char **argv);
+int cli_top(int argc, char **argv);
 
 /* "prefix" or "prefixes". */
 const char *cli_prefixes(size_t count);

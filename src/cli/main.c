@@ -28,6 +28,7 @@ static const struct verb {
 	{ "down", "[IFACE]", "detach from one interface, or from all", cli_down },
 	{ "show", "[-j]", "what runs", cli_show },
 	{ "stats", "[IFACE] [-j] [--watch SECONDS]", "counters by verdict, reason, rule and set", cli_stats },
+	{ "top", "[IFACE] [-j [--once]]", "live: rates, and who sends and receives most", cli_top },
 	{ "events", "[IFACE…] [-j] [--count N]", "packets that rules with `log` tell of, as they come", cli_events },
 	{ "set", "add|del|list|flush|reload NAME [PREFIX…|-] [timeout TIME] [-j]", "what is in a set", cli_set },
 	{ "explain", "POLICY|IFACE PACKET… [-j] [--interface NAME]", "the way of one packet, and why", cli_explain },

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "cli/stats.h"
 #include "datapath/members.h"
 #include "datapath/tally.h"
 #include "packet/reason.h"
@@ -103,7 +104,7 @@ static int collect_from(const struct pins *pins, const char *only, json_t *stats
 	return err;
 }
 
-static json_t *collect(const char *only, struct error *error)
+json_t *stats_collect(const char *only, struct error *error)
 {
 	json_t *stats = json_pack("{s:{}, s:{}, s:{}, s:{}, s:{}, s:{}}", "verdicts", "reasons", "rules", "sets",
 				  "counters", "services");
@@ -172,7 +173,7 @@ static int watch(const char *only, bool lines, double interval)
 	double then = 0;
 	json_t *stats;
 
-	while ((stats = collect(only, &error))) {
+	while ((stats = stats_collect(only, &error))) {
 		double time = now();
 
 		if (lines) {
@@ -232,7 +233,7 @@ int cli_stats(int argc, char **argv)
 		return cli_usage(argv[0]);
 	if (interval > 0)
 		return watch(argv[optind], lines, interval);
-	stats = collect(argv[optind], &error);
+	stats = stats_collect(argv[optind], &error);
 	if (!stats)
 		return cli_failed(&error);
 	if (lines) {

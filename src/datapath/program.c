@@ -17,6 +17,7 @@
 #include "datapath/lists.h"
 #include "datapath/log.h"
 #include "datapath/state.h"
+#include "datapath/top.h"
 #include "sluice.skel.h"
 #include "sluice/counter.h"
 
@@ -179,6 +180,8 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 	if (!err)
 		err = filter_prepare(out->skeleton, compiled, how->state);
 	if (!err)
+		err = top_prepare(out->skeleton, how->state);
+	if (!err)
 		err = prepare_counters(out->skeleton, compiled, how, error);
 	if (!err)
 		err = load_skeleton(out, error);
@@ -261,6 +264,21 @@ static int share(const uint32_t *ids, uint32_t count, struct bpf_map *map, struc
 	return fd < 0 ? bpf_map__set_autocreate(map, false) : reuse(map, fd, error);
 }
 
+/* Of a program that was loaded before there was a `top` a twin has one of its own, which nobody finds. */
+static int share_top(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+{
+	struct bpf_map *maps[] = { skeleton->maps.data_top, skeleton->maps.talkers };
+	struct bpf_map_info found;
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++) {
+		CLEANUP_FD int fd = running_map(ids, count, bpf_map__name(maps[i]), &found);
+
+		err = reuse(maps[i], fd, error);
+	}
+	return err;
+}
+
 /* What a program made after a running one has of it. */
 enum likeness {
 	LIKE_COPY, /* judges alike, counts for itself and records */
@@ -304,7 +322,7 @@ static int share_state(const uint32_t *ids, uint32_t count, struct sluice_bpf *s
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
 		err = share(ids, count, maps[i], error);
-	return err;
+	return err ? err : share_top(ids, count, skeleton, error);
 }
 
 static int make_like(int running, enum likeness likeness, enum shadow_role role, struct program *out,
@@ -328,6 +346,8 @@ static int make_like(int running, enum likeness likeness, enum shadow_role role,
 		err = set_role(out->skeleton, role);
 	if (!err)
 		err = likeness == LIKE_COPY ? filter_prepare_copy(out->skeleton) : 0;
+	if (!err)
+		err = top_prepare(out->skeleton, NULL);
 	if (!err)
 		err = share_tables(ids, info.nr_map_ids, out->skeleton, error);
 	if (!err && likeness == LIKE_TWIN)

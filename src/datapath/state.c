@@ -13,10 +13,11 @@
 #include "sluice/event.h"
 #include "sluice/fragments.h"
 #include "sluice/limit.h"
+#include "sluice/top.h"
 
 static const struct layout {
 	const char *name;
-	uint32_t type, key, value, entries;
+	uint32_t type, key, value, entries; /* 0 entries: one for each CPU */
 } layouts[STATE_MAPS] = {
 	[STATE_COUNTERS] = { "counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct counter), COUNTERS },
 	[STATE_LIMITS] = { "limits", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct limits), 1 },
@@ -25,6 +26,8 @@ static const struct layout {
 			      sizeof(struct fragments_value), FRAGMENTS_TRACKED },
 	[STATE_EVENTS] = { "events", BPF_MAP_TYPE_RINGBUF, 0, 0, EVENTS_SIZE },
 	[STATE_EVENTS_LOST] = { "events_lost", BPF_MAP_TYPE_ARRAY, 4, sizeof(uint64_t), 1 },
+	[STATE_TOP] = { "top", BPF_MAP_TYPE_ARRAY, 4, TOP_SWITCH_WORDS * sizeof(uint64_t), 1 },
+	[STATE_TALKERS] = { "talkers", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct top_sketch), 0 },
 };
 
 static const char *state_path(const struct pins *pins, char *path, const char *interface, const char *name)
@@ -79,11 +82,12 @@ static int open_one(const struct pins *pins, const char *interface, const struct
 	char path[PATH_MAX];
 
 	int err = open_map(state_path(pins, path, interface, layout->name), fd, &info, error);
+	uint32_t entries = layout->entries ? layout->entries : (uint32_t)libbpf_num_possible_cpus();
 
 	if (err)
 		return err;
 	if (*fd < 0 || (info.type == layout->type && info.key_size == layout->key && info.value_size == layout->value &&
-			info.max_entries == layout->entries))
+			info.max_entries == entries))
 		return 0;
 	return of_another_version(path, layout->name, error);
 }
@@ -172,7 +176,9 @@ int state_pin(const struct pins *pins, const char *interface, const struct state
 	if (err)
 		return error_set(error, -err, "cannot make %s: %s", path, strerror(-err));
 	for (int i = 0; i < STATE_MAPS && !err; i++) {
-		const struct bpf_map *map = bpf_object__find_map_by_name(skeleton->obj, layouts[i].name);
+		const struct bpf_map *map = i == STATE_TOP
+						    ? skeleton->maps.data_top
+						    : bpf_object__find_map_by_name(skeleton->obj, layouts[i].name);
 
 		if (state->maps[i] < 0 && bpf_map__autocreate(map))
 			err = pin(pins, interface, map, layouts[i].name, error);
@@ -228,41 +234,42 @@ int state_read_rule(const struct state *state, uint32_t slot, struct counter *su
 	return err;
 }
 
-/* Of a map that cannot be told, we say that it is in use. */
-static bool program_uses(const char *path, uint32_t map)
+bool state_is_of(int map, int program)
 {
-	struct error ignored;
-	CLEANUP_FD int fd = pin_open(path, PIN_PROGRAM, &ignored);
 	uint32_t ids[PROGRAM_MAPS_MAX];
 	struct bpf_prog_info info = { .nr_map_ids = PROGRAM_MAPS_MAX, .map_ids = (uintptr_t)ids };
-	uint32_t size = sizeof(info);
+	struct bpf_map_info wanted = {};
+	uint32_t size = sizeof(info), wanted_size = sizeof(wanted);
 
-	if (fd == -ENOENT)
-		return false;
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) || info.nr_map_ids > PROGRAM_MAPS_MAX)
+	if (bpf_obj_get_info_by_fd(map, &wanted, &wanted_size) || bpf_obj_get_info_by_fd(program, &info, &size) ||
+	    info.nr_map_ids > PROGRAM_MAPS_MAX)
 		return true;
 	for (uint32_t i = 0; i < info.nr_map_ids; i++) {
-		if (ids[i] == map)
+		if (ids[i] == wanted.id)
 			return true;
 	}
 	return false;
 }
 
+static bool pinned_program_has(const char *path, int map)
+{
+	struct error ignored;
+	CLEANUP_FD int program = pin_open(path, PIN_PROGRAM, &ignored);
+
+	return program != -ENOENT && (program < 0 || state_is_of(map, program));
+}
+
 static bool is_used(const struct pins *pins, const char *interface, int fd)
 {
-	struct bpf_map_info info = {};
 	char path[PATH_MAX], pin_name[IF_NAMESIZE];
-	uint32_t size = sizeof(info);
 	char **names;
-	bool used = false;
+	bool used;
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return true;
 	names = pins_names(pins_path(pins, path, "generations"));
 	used = !names;
 	for (size_t i = 0; names && names[i] && !used; i++) {
 		pins_path(pins, path, "generations/%s/interfaces/%s", names[i], pin_of_interface(interface, pin_name));
-		used = program_uses(path, info.id);
+		used = pinned_program_has(path, fd);
 	}
 	pins_free_names(names);
 	return used;

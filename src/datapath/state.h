@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What outlives a generation: the counters of an interface, and what limits, fragments and events need. Each is a map
- * that programs of several generations share.
+ * What outlives a generation: the counters of an interface, and what limits, fragments, events and top need. Each is a
+ * map that programs of several generations share.
  *
  * Counters of rules are spread over several maps: when a generation needs more slots than there are, it gets a larger
  * map, and the older ones go on counting for the programs that have them. So nothing is copied, and a rule's counter is
@@ -17,7 +17,8 @@
 #include "datapath/program.h"
 #include "sluice/counter.h"
 
-/* One of each; named as in bpf/. The first is there always, the others where a policy needs them. */
+/* One of each; named as in bpf/. The first is there always, and so are those of top; the others where a policy needs
+ * them. */
 enum state_map {
 	STATE_COUNTERS,
 	STATE_LIMITS,
@@ -25,6 +26,8 @@ enum state_map {
 	STATE_FRAGMENTS,
 	STATE_EVENTS,
 	STATE_EVENTS_LOST,
+	STATE_TOP,
+	STATE_TALKERS,
 	STATE_MAPS,
 };
 
@@ -40,9 +43,9 @@ struct state {
 	size_t rules_count;
 };
 
-#define STATE_NONE ((struct state){ .maps = { -1, -1, -1, -1, -1, -1 } })
+#define STATE_NONE ((struct state){ .maps = { -1, -1, -1, -1, -1, -1, -1, -1 } })
 
-_Static_assert(STATE_MAPS == 6, "STATE_NONE has a descriptor for each");
+_Static_assert(STATE_MAPS == 8, "STATE_NONE has a descriptor for each");
 
 /* Opens what is pinned for the interface. Returns 0, also when nothing is, or a negative errno with `error` set:
  * -EPROTO when a map has another layout than this version's. Release with state_close. */
@@ -65,6 +68,9 @@ int counter_read(int map, uint32_t index, struct counter *sum);
 
 /* The same for the counter of a rule, over all maps. */
 int state_read_rule(const struct state *state, uint32_t slot, struct counter *sum);
+
+/* Whether a program has that map; true also of what the kernel does not tell. */
+bool state_is_of(int map, int program);
 
 /* Returns how many pins of the interface no pinned program needs any more, and removes them if asked to: a map of
  * counters only when it has counted nothing. */
