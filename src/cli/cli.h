@@ -20,6 +20,7 @@ int cli_apply(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_confirm(int argc, char **argv);
+int cli_defences(int argc, char **argv);
 int cli_diff(int argc, char **argv);
 int cli_down(int argc, char **argv);
 int cli_events(int argc, char **argv);
