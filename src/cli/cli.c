@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cli/cli.h"
+#include "policy/macro.h"
 
 static bool names(const struct target *targets, size_t count, const struct set *set)
 {
@@ -31,6 +32,17 @@ static bool is_used(const struct policy *policy, const struct set *set)
 	return false;
 }
 
+static void warn_macros(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->macro_count; i++) {
+		const struct macro *macro = policy->macros[i];
+
+		if (!macro->ready && !macro->used)
+			fprintf(stderr, "%s:%d:%d: warning: nothing uses macro %s\n", macro->where.file,
+				macro->where.line, macro->where.column, macro->name);
+	}
+}
+
 void cli_warn(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->set_count; i++) {
@@ -43,6 +55,7 @@ void cli_warn(const struct policy *policy)
 			fprintf(stderr, "%s:%d:%d: warning: nothing uses set %s\n", set->where.file, set->where.line,
 				set->where.column, set->name);
 	}
+	warn_macros(policy);
 }
 
 void cli_print_line(const json_t *object)

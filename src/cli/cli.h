@@ -40,7 +40,8 @@ const char *cli_prefixes(size_t count);
 /* One JSON object, one line, on stdout. */
 void cli_print_line(const json_t *object);
 
-/* Warns on stderr of sets that are empty (a list that failed to arrive, mostly) and of sets that nothing uses. */
+/* Warns on stderr of sets that are empty (a list that failed to arrive, mostly) and of sets and macros that nothing
+ * uses. */
 void cli_warn(const struct policy *policy);
 
 /* Prints the error and returns STATUS_FAILED. */

@@ -40,7 +40,8 @@ const char *macro_stage_name(enum macro_stage stage);
 /* The macro of that name for that stage, or NULL. */
 struct macro *macro_find(const struct policy *policy, const char *name, enum macro_stage stage);
 
-/* The stage of a macro whose rules, and all that comes behind them, stand at `text`: read off the first rule. */
+/* The stage of a macro whose rules, and all that comes behind them, stand at `text`: read off the first rule. The first
+ * stage when there is none. */
 enum macro_stage macro_stage_of(const struct policy *policy, const char *text, const char *end);
 
 void macro_free(struct macro *macro);

@@ -568,6 +568,10 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 	else if (token == YYSYMBOL_WORD && is_name(text) && is_expected(YYSYMBOL_REFERENCE, expected, count) &&
 		 !is_expected(YYSYMBOL_WORD, expected, count))
 		error_hint(parse->error, "a set has an @ in front of its name: @%.80s", text);
+	else if (is_expected(YYSYMBOL_OPEN_FILTER, expected, count))
+		error_hint(parse->error, "behind its name stand its rules: macro NAME { drop tcp flags syn,fin }");
+	else if (token == YYSYMBOL_USE)
+		error_hint(parse->error, "`use NAME` stands in block, limit or filter, where a rule could begin");
 	else if (is_inside_rule(expected, count))
 		hint_rule(parse->error, token, expected, count);
 	else
