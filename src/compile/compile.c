@@ -182,6 +182,12 @@ static int build_images(struct compiled *out, struct error *error)
 	return 0;
 }
 
+/* The verifier walks what is inline once for each way that leads there, and a box with an extra is a way of its own. */
+static bool is_large(const struct classifier_layout *layout)
+{
+	return layout->group_count * (layout->extras_mask ? 2 : 1) > CLASSIFIER_INLINE;
+}
+
 static int build_classifiers(struct compiled *out, struct compiled_list *list, struct location where,
 			     struct error *error)
 {
@@ -225,6 +231,8 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 	out->config.limit6 = out->limit.classifier6.layout;
 	out->config.classifier4 = out->filter.classifier4.layout;
 	out->config.classifier6 = out->filter.classifier6.layout;
+	if (is_large(&out->config.classifier4) || is_large(&out->config.classifier6))
+		out->config.filter_needs |= FILTER_NEEDS_APART;
 	out->config.log_drops = interface->log_drops;
 	out->config.default_verdict = interface->default_verdict;
 	out->config.malformed_pass = interface->malformed == VERDICT_PASS;

@@ -282,11 +282,12 @@ static void approximate(struct firewall *firewall, struct firewall_rule *rule, u
 	}
 }
 
-void rule_and_states(struct firewall *firewall, struct firewall_rule *rule, unsigned states)
+void rule_and_states(struct firewall *firewall, struct firewall_rule *rule, unsigned families, unsigned states)
 {
 	if (states == STATE_ALL)
 		return;
 	firewall->states = true;
+	firewall->tracked |= families;
 	if (firewall->stateless)
 		approximate(firewall, rule, states);
 	else

@@ -118,6 +118,7 @@ struct firewall {
 	size_t other_count, other_capacity;
 	unsigned families; /* that something was read about */
 	bool states;	   /* a rule asks for connection states */
+	unsigned tracked;  /* families of which the kernel keeps connections, because of such a rule or of NAT */
 };
 
 /* Each adds what it reads to the firewall. They return 0, or a negative errno with `error` set; what was added until
@@ -164,7 +165,7 @@ unsigned state_number(const char *name);
 
 /* Adds "in one of these states" to a rule whose other conditions and verdict are there already: approximated when the
  * user wants that, else not to be said. */
-void rule_and_states(struct firewall *firewall, struct firewall_rule *rule, unsigned states);
+void rule_and_states(struct firewall *firewall, struct firewall_rule *rule, unsigned families, unsigned states);
 
 /* Numbers as text, of a field: "22", "1000-2000"; `separator` is '-' or ':'. Names of services and protocols too.
  * False when it is none. */

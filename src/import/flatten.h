@@ -32,7 +32,8 @@ struct flat {
 	struct item *items; /* to be freed */
 	size_t count, capacity;
 	bool drop;	       /* the default */
-	bool whole;	       /* the rules never saw fragments of IPv4, but what they are put together to */
+	unsigned whole;	       /* families of which the rules never saw fragments, but what they are put together to */
+	bool single;	       /* fragments of another family that they are about they saw one by one */
 	unsigned passed;       /* families that pass at the end although the default is drop */
 	size_t other_rules;    /* for other interfaces */
 	size_t loopback_rules; /* for lo only */

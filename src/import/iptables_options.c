@@ -162,9 +162,9 @@ static int read_address_range(struct reading *reading, char *value, bool source,
 	if (dash)
 		*dash = '\0';
 	if (read_prefix(reading, value, &first) || read_prefix(reading, dash ? dash + 1 : value, &last) ||
-	    memcmp(first.address, last.address, sizeof(first.address)) > 0)
+	    first.version != last.version || memcmp(first.address, last.address, sizeof(first.address)) > 0)
 		return iptables_senseless(reading, source ? "--src-range" : "--dst-range", value, error);
-	addresses_from_range(&list, &first, &last);
+	prefixes_add_range(&list, &first, &last);
 	and_addresses(reading, addresses_make(&reading->firewall->pool, list.items, list.count, reading->negated),
 		      source);
 	prefixes_free(&list);

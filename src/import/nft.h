@@ -46,6 +46,9 @@ bool values_add_numbers(const struct nft_rule *reading, enum field field, int ve
 bool values_add_prefixes(const struct nft_rule *reading, const json_t *value, struct values *values);
 bool values_add_words(const struct nft_rule *reading, const json_t *value, struct values *values);
 
+/* What EtherTypes stand for: IP and ARP are families, all else goes by its number. False: there are no words for it. */
+bool nft_ethertypes(struct nft_rule *reading, const char *op, const json_t *right, struct choice *choice);
+
 /* Flags of TCP in one value, which is a word, a number or several: or -1. */
 int nft_flags(const json_t *value);
 

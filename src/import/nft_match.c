@@ -12,7 +12,7 @@ enum selector_kind {
 	SELECT_ADDRESS,
 	SELECT_FLAGS,
 	SELECT_MAC,
-	SELECT_FAMILY,
+	SELECT_ETHERTYPE,
 	SELECT_FRAGMENT,
 };
 
@@ -106,7 +106,7 @@ static bool select_meta(const json_t *left, struct selector *selector)
 	} else if (!strcmp(key, "length")) {
 		selector->field = FIELD_LENGTH;
 	} else if (!strcmp(key, "nfproto") || !strcmp(key, "protocol")) {
-		selector->kind = SELECT_FAMILY;
+		selector->kind = SELECT_ETHERTYPE;
 	} else {
 		return false;
 	}
@@ -183,7 +183,7 @@ static bool select_field(struct pool *pool, const json_t *left, struct selector 
 		selector->kind = SELECT_MAC;
 		return true;
 	}
-	selector->kind = SELECT_FAMILY;
+	selector->kind = SELECT_ETHERTYPE;
 	return is_payload(left, "ether", "type");
 }
 
@@ -380,30 +380,6 @@ static bool mac_choice(struct nft_rule *reading, const struct selector *selector
 	return read;
 }
 
-static bool family_choice(struct nft_rule *reading, const char *op, const json_t *right, struct choice *choice)
-{
-	struct values values = { 0 };
-	unsigned families = 0;
-	bool read = (!strcmp(op, "==") || !strcmp(op, "!=")) && values_add_words(reading, right, &values);
-
-	for (size_t i = 0; i < values.word_count && read; i++) {
-		const char *word = values.words[i];
-		unsigned family = !strcmp(word, "ip") || !strcmp(word, "ipv4")	  ? FAMILY_IPV4
-				  : !strcmp(word, "ip6") || !strcmp(word, "ipv6") ? FAMILY_IPV6
-				  : !strcmp(word, "arp")			  ? FAMILY_ARP
-										  : 0;
-
-		families |= family;
-		read = family != 0;
-	}
-	values_free(&values);
-	if (!strcmp(op, "!="))
-		families = FAMILY_ALL & ~families;
-	*choice = choice_one(&reading->nft->firewall->pool, terms_all(families));
-	choice->count = families ? 1 : 0;
-	return read;
-}
-
 static bool fragment_choice(struct nft_rule *reading, const struct selector *selector, const char *op,
 			    const json_t *right, struct choice *choice)
 {
@@ -438,8 +414,8 @@ static bool field_choice(struct nft_rule *reading, const json_t *left, const cha
 		return flags_choice(reading, &selector, op, right, choice);
 	case SELECT_MAC:
 		return mac_choice(reading, &selector, op, right, choice);
-	case SELECT_FAMILY:
-		return family_choice(reading, op, right, choice);
+	case SELECT_ETHERTYPE:
+		return nft_ethertypes(reading, op, right, choice);
 	case SELECT_FRAGMENT:
 		return fragment_choice(reading, &selector, op, right, choice);
 	}

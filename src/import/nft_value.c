@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <arpa/inet.h>
+#include <net/ethernet.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -10,6 +11,12 @@
 struct name_number {
 	const char *name;
 	uint32_t number;
+};
+
+/* What nft has names for, and a policy does not know as something else: vlan, for one. */
+static const struct name_number ethertypes[] = {
+	{ "ip", ETHERTYPE_IP },	    { "ipv4", ETHERTYPE_IP }, { "ip6", ETHERTYPE_IPV6 },
+	{ "ipv6", ETHERTYPE_IPV6 }, { "arp", ETHERTYPE_ARP }, { NULL, 0 },
 };
 
 /* As `nft describe icmp type` and its likes call them. */
@@ -108,6 +115,8 @@ static bool number_of(enum field field, int version, const json_t *value, uint32
 		*number = (uint32_t)dscp_number(name);
 		return true;
 	}
+	if (field == FIELD_ETHERTYPE)
+		return find_name(ethertypes, name, number);
 	if (field == FIELD_TYPE)
 		return find_name(version == 4 ? icmp_types : icmpv6_types, name, number);
 	if (field == FIELD_CODE)
@@ -179,7 +188,7 @@ static bool add_address_range(const json_t *range, struct values *values)
 	if (!first || !last || !nft_prefix(first, &low) || !nft_prefix(last, &high) || low.version != high.version ||
 	    memcmp(low.address, high.address, sizeof(low.address)) > 0)
 		return false;
-	addresses_from_range(&values->prefixes, &low, &high);
+	prefixes_add_range(&values->prefixes, &low, &high);
 	return true;
 }
 

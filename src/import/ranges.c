@@ -12,7 +12,7 @@ static const struct {
 	[FIELD_DPORT] = { "dport", 65535 },	[FIELD_TYPE] = { "type", 255 },
 	[FIELD_CODE] = { "code", 255 },		[FIELD_VLAN] = { "vlan", 4095 },
 	[FIELD_DSCP] = { "dscp", 63 },		[FIELD_TTL] = { "ttl", 255 },
-	[FIELD_LENGTH] = { "length", 65535 },
+	[FIELD_LENGTH] = { "length", 65535 },	[FIELD_ETHERTYPE] = { "ethertype", 65535 },
 };
 
 uint32_t field_last(enum field field)

@@ -113,7 +113,7 @@ const char *terms_unsayable(const struct terms *terms)
 	if ((terms->numbers[FIELD_TYPE].given || terms->numbers[FIELD_CODE].given) && !is_only(protocol, icmp, 1) &&
 	    !is_only(protocol, icmpv6, 1))
 		return "a type without ICMP";
-	if (terms->families & FAMILY_OTHER && terms->families != FAMILY_ALL)
+	if (terms->families & FAMILY_OTHER && terms->families != FAMILY_ALL && !terms->numbers[FIELD_ETHERTYPE].given)
 		return "what is neither IP nor ARP has no word of its own";
 	return NULL;
 }
@@ -138,6 +138,8 @@ enum terms_result terms_and(struct pool *pool, const struct terms *a, const stru
 		return TERMS_NEVER;
 	if (has_ip_field(&made))
 		made.families &= FAMILY_IP;
+	if (made.numbers[FIELD_ETHERTYPE].given)
+		made.families &= FAMILY_OTHER;
 	if (made.extensions)
 		made.families &= ~(unsigned)FAMILY_IPV4;
 	if (!made.families)

@@ -33,8 +33,12 @@ enum field {
 	FIELD_DSCP,
 	FIELD_TTL,
 	FIELD_LENGTH,
+	FIELD_ETHERTYPE, /* of FAMILY_OTHER */
 	FIELD_COUNT,
 };
+
+/* A range of fewer values that have names is written as a list of them. */
+#define NAMES_MAX 4
 
 struct range {
 	uint32_t low, high;
@@ -118,9 +122,6 @@ bool ranges_apart(const struct ranges *a, const struct ranges *b);
 
 /* Prefixes in normal form from any: the items are copied. */
 struct addresses addresses_make(struct pool *pool, const struct prefix *items, size_t count, bool negated);
-
-/* Appends the prefixes that together are the addresses from `first` to `last`, of one version. */
-void addresses_from_range(struct prefixes *list, const struct prefix *first, const struct prefix *last);
 
 /* One choice out of both: each of `a` and each of `b`. */
 enum terms_result choice_and(struct pool *pool, const struct choice *a, const struct choice *b, struct choice *both,

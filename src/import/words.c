@@ -6,9 +6,6 @@
 #include "import/import.h"
 #include "packet/protocol.h"
 
-/* A range of so many values that have names is written as a list of them. */
-#define NAMES_MAX 4
-
 static const uint8_t tcp = 6, icmp = 1, icmpv6 = 58;
 
 /* One line is about some families and some kinds of fragments that there are words for. */
@@ -33,7 +30,7 @@ static size_t split_families(const struct item *item, unsigned *families)
 		families[0] = all;
 		return 1;
 	}
-	for (unsigned family = FAMILY_IPV4; family <= FAMILY_ARP; family <<= 1) {
+	for (unsigned family = FAMILY_IPV4; family <= FAMILY_OTHER; family <<= 1) {
 		if (all & family)
 			families[count++] = family;
 	}
@@ -69,15 +66,22 @@ static void print_value(FILE *out, enum field field, const struct terms *terms, 
 		name = protocol_name((uint8_t)value, text);
 	else if (field == FIELD_TYPE)
 		name = icmp_type_name(is_one(&terms->numbers[FIELD_PROTOCOL], icmp) ? 4 : 6, (uint8_t)value);
+	else if (field == FIELD_ETHERTYPE)
+		name = ethertype_name((uint16_t)value, text);
 	if (name)
 		fputs(name, out);
 	else
 		fprintf(out, "%u", value);
 }
 
+static bool has_names(enum field field)
+{
+	return field == FIELD_PROTOCOL || field == FIELD_TYPE || field == FIELD_ETHERTYPE;
+}
+
 static void print_range(FILE *out, enum field field, const struct terms *terms, const struct range *range)
 {
-	bool named = field == FIELD_PROTOCOL || field == FIELD_TYPE;
+	bool named = has_names(field);
 
 	for (uint32_t value = range->low; range->high - range->low < (named ? NAMES_MAX : 1); value++) {
 		print_value(out, field, terms, value);
@@ -91,8 +95,7 @@ static void print_range(FILE *out, enum field field, const struct terms *terms, 
 /* True when it is printed as several values. */
 static bool is_several(enum field field, const struct range *range)
 {
-	return range->high > range->low && range->high - range->low < NAMES_MAX &&
-	       (field == FIELD_PROTOCOL || field == FIELD_TYPE);
+	return range->high > range->low && range->high - range->low < NAMES_MAX && has_names(field);
 }
 
 /* The values that are missing, when they are fewer. Returns how many ranges these are; `holes` has room for all. */

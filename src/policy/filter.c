@@ -15,7 +15,7 @@ static const struct {
 	[FILTER_FIELD_DPORT] = { "dport", 65535 },     [FILTER_FIELD_TYPE] = { "type", 255 },
 	[FILTER_FIELD_CODE] = { "code", 255 },	       [FILTER_FIELD_VLAN] = { "vlan", 4095 },
 	[FILTER_FIELD_DSCP] = { "dscp", 63 },	       [FILTER_FIELD_TTL] = { "ttl", 255 },
-	[FILTER_FIELD_LENGTH] = { "length", 65535 },
+	[FILTER_FIELD_LENGTH] = { "length", 65535 },   [FILTER_FIELD_ETHERTYPE] = { "ethertype", 65535 },
 };
 
 const char *filter_field_name(enum filter_field field)

@@ -39,6 +39,7 @@ enum filter_field {
 	FILTER_FIELD_DSCP,
 	FILTER_FIELD_TTL,
 	FILTER_FIELD_LENGTH,
+	FILTER_FIELD_ETHERTYPE, /* of what is neither IP nor ARP; below ETHERTYPE_MIN a length: all of these or none */
 	FILTER_FIELD_COUNT,
 };
 

@@ -93,21 +93,34 @@ static const char *first_of_ip(const struct filter_rule *rule, struct location *
 	return NULL;
 }
 
-static int check_arp(const struct filter_rule *rule, struct error *error)
+/* A rule about what is not IP: `what`, which is written like `words`. */
+static int check_link(const struct filter_rule *rule, const char *what, const char *words, struct error *error)
 {
 	struct location where;
 	const char *part = first_of_ip(rule, &where);
 	int err;
 
 	if (part) {
-		err = error_at(error, where, "`%s` in a rule about ARP", part);
-		error_hint(error, "a rule about ARP may have vlan and mac");
+		err = error_at(error, where, "`%s` in a rule about %s", part, what);
+		error_hint(error, "a rule about %s may have vlan and mac", what);
 		return err;
 	}
 	if (rule->verb != FILTER_REJECT)
 		return 0;
-	err = error_at(error, rule->where, "reject in a rule about ARP, which has no answer that refuses");
-	error_hint(error, "write: drop arp");
+	err = error_at(error, rule->where, "reject in a rule about %s, which has no answer that refuses", what);
+	error_hint(error, "write: drop %s", words);
+	return err;
+}
+
+static int check_ethertype(const struct filter_rule *rule, struct error *error)
+{
+	int err;
+
+	if (rule->family == FILTER_FAMILY_ANY)
+		return check_link(rule, "an EtherType", "ethertype lldp", error);
+	err = error_at(error, rule->fields[FILTER_FIELD_ETHERTYPE].where, "`ethertype` in a rule about %s",
+		       filter_family_name(rule->family));
+	error_hint(error, "it is for what is neither IP nor ARP");
 	return err;
 }
 
@@ -312,7 +325,9 @@ int check_filter_rule(const struct filter_rule *rule, struct error *error)
 	int err = 0;
 
 	if (rule->family == FILTER_FAMILY_ARP)
-		err = check_arp(rule, error);
+		err = check_link(rule, "ARP", "arp", error);
+	if (!err && has(rule, FILTER_FIELD_ETHERTYPE))
+		err = check_ethertype(rule, error);
 	if (!err)
 		err = check_ports(rule, FILTER_FIELD_SPORT, error);
 	if (!err)

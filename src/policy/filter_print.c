@@ -27,6 +27,8 @@ static void print_value(FILE *out, const struct filter_rule *rule, enum filter_f
 		name = filter_dscp_name(value);
 	else if (field == FILTER_FIELD_VLAN && value == FILTER_VLAN_NONE)
 		name = "none";
+	else if (field == FILTER_FIELD_ETHERTYPE)
+		name = ethertype_name((uint16_t)value, text);
 	if (name)
 		fputs(name, out);
 	else
@@ -36,7 +38,7 @@ static void print_value(FILE *out, const struct filter_rule *rule, enum filter_f
 static void print_range(FILE *out, const struct filter_rule *rule, enum filter_field field,
 			const struct filter_range *range)
 {
-	if (range->low == range->high)
+	if (range->low == range->high || field == FILTER_FIELD_ETHERTYPE)
 		print_value(out, rule, field, range->low);
 	else
 		fprintf(out, "%u-%u", range->low, range->high);
@@ -82,6 +84,7 @@ static void print_kind(FILE *out, const struct filter_rule *rule)
 		fputs(" sctp", out);
 	else
 		print_field(out, rule, FILTER_FIELD_PROTOCOL);
+	print_field(out, rule, FILTER_FIELD_ETHERTYPE);
 }
 
 static void print_addresses(FILE *out, const char *word, const struct filter_addresses *addresses)
@@ -133,7 +136,7 @@ static void print_matches(FILE *out, const struct filter_rule *rule)
 	print_field(out, rule, FILTER_FIELD_TYPE);
 	print_field(out, rule, FILTER_FIELD_CODE);
 	print_flags(out, rule);
-	for (int field = FILTER_FIELD_VLAN; field < FILTER_FIELD_COUNT; field++)
+	for (int field = FILTER_FIELD_VLAN; field <= FILTER_FIELD_LENGTH; field++)
 		print_field(out, rule, (enum filter_field)field);
 	if (rule->fragment_where.line)
 		fprintf(out, " fragment %s", filter_fragment_words[rule->fragment]);

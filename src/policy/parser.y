@@ -27,6 +27,7 @@ int keyword_token(const char *word);
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "lexer.h"
+#include "policy/habits.h"
 
 #define YYLLOC_DEFAULT(current, right, count) ((current) = YYRHSLOC(right, (count) ? 1 : 0))
 
@@ -71,7 +72,7 @@ static int later_service(struct parse *parse, struct location where);
 %token LIMIT "limit" ALL "all"
 %token FILTER "filter" ACCEPT "accept" REJECT "reject" WITH "with"
 %token IPV4 "ipv4" IPV6 "ipv6" ARP "arp" TCP "tcp" UDP "udp" ICMP "icmp" ICMPV6 "icmpv6" SCTP "sctp" PROTOCOL "protocol"
-%token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" VLAN "vlan" DSCP "dscp" TTL "ttl"
+%token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" ETHERTYPE "ethertype" VLAN "vlan" DSCP "dscp" TTL "ttl"
 %token LENGTH "length" FRAGMENT "fragment" EXTENSION "extension" MAC "mac"
 %token BURST "burst" PER "per" BAN "ban" ELSE "else" COUNT "count"
 %token DEFAULT "default"
@@ -406,6 +407,7 @@ field:
   "protocol"		{ $$ = FILTER_FIELD_PROTOCOL; }
 | "sport"		{ $$ = FILTER_FIELD_SPORT; }
 | "dport"		{ $$ = FILTER_FIELD_DPORT; }
+| "ethertype"		{ $$ = FILTER_FIELD_ETHERTYPE; }
 | "vlan"		{ $$ = FILTER_FIELD_VLAN; }
 | "dscp"		{ $$ = FILTER_FIELD_DSCP; }
 | "ttl"			{ $$ = FILTER_FIELD_TTL; }
@@ -497,6 +499,12 @@ static bool is_expected(yysymbol_kind_t symbol, const yysymbol_kind_t *expected,
 	return false;
 }
 
+/* Where a rule of the filter begins, or goes on until the next one does. */
+static bool begins_rule(const yysymbol_kind_t *expected, int count)
+{
+	return is_expected(YYSYMBOL_ACCEPT, expected, count);
+}
+
 /* Words of the middle of a rule: too many to name one by one. */
 static bool is_inside_rule(const yysymbol_kind_t *expected, int count)
 {
@@ -556,14 +564,18 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 	int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
 	yysymbol_kind_t token = yypcontext_token(context);
 	const char *text = yyget_text(scanner);
-	const char *meant = NULL;
+	const char *meant = NULL, *habit = NULL;
 
 	if (count < 0)
 		return count;
 	set_unexpected(parse, *yypcontext_location(context), token, text);
 	if (token == YYSYMBOL_WORD || token == YYSYMBOL_NAME)
 		meant = near_word(text, expected, count);
-	if (meant)
+	if (begins_rule(expected, count))
+		habit = habit_in_rule(text);
+	if (habit)
+		error_hint(parse->error, "%s", habit);
+	else if (meant)
 		error_hint(parse->error, "did you mean `%s`?", meant);
 	else if (token == YYSYMBOL_WORD && is_name(text) && is_expected(YYSYMBOL_REFERENCE, expected, count) &&
 		 !is_expected(YYSYMBOL_WORD, expected, count))

@@ -24,6 +24,12 @@ def test_what_a_filter_is_made_into(check):
     assert re.search(r"^  classifier IPv6: 3 boxes in ", said, re.M)
 
 
+def test_one_of_each_is_not_several(check):
+    said, _ = check("accept ipv4 udp")
+    assert "  filter: 1 rule, 1 box in IPv4, 0 in IPv6\n" in said
+    assert re.search(r"^  classifier IPv4: 1 box in 1 group, leaves of at most 1, \d+ KiB$", said, re.M)
+
+
 def test_rules_that_nothing_reaches_are_named(check):
     _, warned = check("drop tcp dport 1-100", "accept tcp dport 22", "drop", "accept udp")
     assert [line.split(": ")[:2] for line in warned] == [["P:3:1", "warning"], ["P:5:1", "warning"]]
