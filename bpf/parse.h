@@ -160,8 +160,8 @@ static __always_inline int parse_ipv4(struct cursor *cur, struct packet *pkt)
 		return -REASON_MALFORMED_IPV4;
 
 	fragment = bpf_ntohs(ip->frag_off);
-	err = parse_fragment(&pkt->fragment, (fragment & IPV4_OFFSET_MASK) * 8, fragment & IPV4_MORE_FRAGMENTS,
-			     total_length - header_length, header_length);
+	err = parse_fragment(&pkt->fragment, ip->protocol, (fragment & IPV4_OFFSET_MASK) * 8,
+			     fragment & IPV4_MORE_FRAGMENTS, total_length - header_length, header_length);
 	return err ?: ip->protocol;
 }
 

@@ -27,6 +27,15 @@ char *xstrdup(const char *text)
 	return must(strdup(text));
 }
 
+void *xcopy(const void *array, size_t count, size_t size)
+{
+	void *copy = xcalloc(count, size);
+
+	if (count)
+		memcpy(copy, array, count * size);
+	return copy;
+}
+
 char *xvasprintf(const char *format, va_list arguments)
 {
 	char *text;

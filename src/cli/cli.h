@@ -20,6 +20,7 @@ int cli_apply(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_confirm(int argc, char **argv);
+int cli_defences(int argc, char **argv);
 int cli_diff(int argc, char **argv);
 int cli_down(int argc, char **argv);
 int cli_events(int argc, char **argv);
@@ -40,8 +41,8 @@ const char *cli_prefixes(size_t count);
 /* One JSON object, one line, on stdout. */
 void cli_print_line(const json_t *object);
 
-/* Warns on stderr of sets that are empty (a list that failed to arrive, mostly), of sets that nothing uses, and of bans
- * that nothing drops by. */
+/* Warns on stderr of sets that are empty (a list that failed to arrive, mostly), of sets and macros that nothing uses,
+ * and of bans that nothing drops by. */
 void cli_warn(const struct policy *policy);
 
 /* Warns on stderr of limits that a flood of made-up sources uses up. */

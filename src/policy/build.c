@@ -147,7 +147,7 @@ int build_statement(struct parse *parse, struct location *place, struct location
 
 void build_block_rule(struct parse *parse, struct location where, enum block_kind kind)
 {
-	struct block *block = &build_newest(parse)->block;
+	struct block *block = parse->block;
 
 	parse->addresses = NULL;
 	block->rules = xgrow(block->rules, block->rule_count, &block->rule_capacity, sizeof(*block->rules));
@@ -156,7 +156,7 @@ void build_block_rule(struct parse *parse, struct location where, enum block_kin
 
 static struct target *add_target(struct parse *parse)
 {
-	struct block *block = &build_newest(parse)->block;
+	struct block *block = parse->block;
 	struct filter_addresses *addresses = parse->addresses;
 	struct block_rule *rule;
 
@@ -227,4 +227,6 @@ void build_end(struct parse *parse)
 		free(parse->pending[i].text);
 	free(parse->pending);
 	free(parse->places);
+	if (parse->macro)
+		macro_free(parse->macro);
 }

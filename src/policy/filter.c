@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "policy/policy.h"
 
 static const struct {
@@ -61,6 +62,30 @@ bool filter_rule_is_only(const struct filter_rule *rule, uint32_t protocol)
 
 	return values->count == 1 && !values->negated && values->ranges[0].low == protocol &&
 	       values->ranges[0].high == protocol;
+}
+
+static void copy_addresses(struct filter_addresses *to, const struct filter_addresses *from)
+{
+	*to = *from;
+	to->targets = xcalloc(from->count, sizeof(*to->targets));
+	to->capacity = from->count;
+	for (size_t i = 0; i < from->count; i++)
+		target_copy(&to->targets[i], &from->targets[i]);
+}
+
+void filter_rule_copy(struct filter_rule *to, const struct filter_rule *from)
+{
+	*to = *from;
+	copy_addresses(&to->source, &from->source);
+	copy_addresses(&to->destination, &from->destination);
+	for (int f = 0; f < FILTER_FIELD_COUNT; f++) {
+		const struct filter_values *values = &from->fields[f];
+
+		to->fields[f].ranges = xcopy(values->ranges, values->count, sizeof(*values->ranges));
+		to->fields[f].capacity = values->count;
+	}
+	limit_copy(&to->limit, &from->limit);
+	to->counter = from->counter ? xstrdup(from->counter) : NULL;
 }
 
 static void free_addresses(struct filter_addresses *addresses)

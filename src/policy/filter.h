@@ -100,6 +100,9 @@ struct filter_list {
 	size_t rule_count, rule_capacity;
 };
 
+/* Fills `*to` with a copy, which has memory of its own. */
+void filter_rule_copy(struct filter_rule *to, const struct filter_rule *from);
+
 /* One rule in canonical form, on one line without its end: rules that say the same have the same text, but for the
  * order inside lists. */
 void filter_print_rule(FILE *out, const struct filter_rule *rule);

@@ -32,18 +32,30 @@ int build_once(struct parse *parse, struct location *place, struct location wher
 	return err;
 }
 
-int build_filter_rule(struct parse *parse, struct location where, enum filter_verb verb)
+int build_rule_room(struct parse *parse, struct location where)
 {
 	struct filter_list *list = parse->rules;
 	int err;
 
 	if (list->rule_count == FILTER_RULES_MAX) {
-		err = error_at(parse->error, where, "interface %s has more than %d rules in `%s`",
-			       build_newest(parse)->name, FILTER_RULES_MAX, verb == FILTER_LIMIT ? "limit" : "filter");
+		err = error_at(parse->error, where, "%s %s has more than %d rules in `%s`",
+			       parse->macro ? "macro" : "interface",
+			       parse->macro ? parse->macro->name : build_newest(parse)->name, FILTER_RULES_MAX,
+			       macro_stage_name(parse->stage));
 		error_hint(parse->error, "rules that differ in an address alone are one rule with a set");
 		return err;
 	}
 	list->rules = xgrow(list->rules, list->rule_count, &list->rule_capacity, sizeof(*list->rules));
+	return 0;
+}
+
+int build_filter_rule(struct parse *parse, struct location where, enum filter_verb verb)
+{
+	struct filter_list *list = parse->rules;
+	int err = build_rule_room(parse, where);
+
+	if (err)
+		return err;
 	list->rules[list->rule_count++] = (struct filter_rule){
 		.where = where,
 		.verb = verb,

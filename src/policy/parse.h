@@ -6,7 +6,7 @@
 #ifndef SLUICE_POLICY_PARSE_H
 #define SLUICE_POLICY_PARSE_H
 
-#include "policy/policy.h"
+#include "policy/macro.h"
 
 /* The grammar nests three deep, and a brace too many is a syntax error as soon as it is read. */
 #define BRACES_MAX 4
@@ -21,15 +21,23 @@ struct pending_value {
 struct parse {
 	struct policy *policy;
 	struct error *error;
-	struct location at;		    /* the lexer's next byte */
+	const char *text, *end;		    /* what is being read */
+	size_t offset;			    /* of the lexer's next byte, */
+	struct location at;		    /* and where that is */
 	struct location braces[BRACES_MAX]; /* those that are open, innermost last */
 	size_t depth;
+	bool ready;	     /* these are the ready macros */
+	struct macro *macro; /* that is being read; NULL: none */
+	/* The stage that is being read: its word, and where its rules go. */
+	enum macro_stage stage;
+	struct location stage_where;
+	struct block *block;
+	struct filter_list *rules;
+	int rule_line; /* on which the last limit ended, if no separator came after it */
 	/* The list of prefixes that is being read, and where each of them stands. */
 	struct prefixes *list;
 	struct location *places;
 	size_t place_capacity;
-	struct filter_list *rules; /* where the next rule goes */
-	int rule_line;		   /* on which the last limit ended, if no separator came after it */
 	/* The rule that is being read: where its targets go (NULL: to the newest rule of a block), its field, and the
 	 * family that its words speak of without naming it. */
 	struct filter_addresses *addresses;
@@ -60,6 +68,18 @@ void build_target(struct parse *parse, struct location where, char *name);
 int build_prefix(struct parse *parse, struct location where, char *text);
 int build_prefix_target(struct parse *parse, struct location where, char *text);
 int build_list_end(struct parse *parse);
+
+/* A stage of an interface, whose word stands at `where`, or of a macro: rules go there from then on. */
+void build_stage(struct parse *parse, enum macro_stage stage, struct location where);
+
+/* A macro: its name, its stage, and its end. */
+int build_macro(struct parse *parse, struct location where, char *name);
+int build_macro_begin(struct parse *parse, enum macro_stage stage);
+int build_macro_end(struct parse *parse);
+int build_use(struct parse *parse, struct location where, char *name);
+
+/* Makes room for one more rule in the stage that is being read. */
+int build_rule_room(struct parse *parse, struct location where);
 
 /* The parts of a rule. */
 int build_filter_rule(struct parse *parse, struct location where, enum filter_verb verb);

@@ -64,11 +64,11 @@ static int later_service(struct parse *parse, struct location where);
 
 /* The words of the language: this is the only list of them, and messages name them in this order. */
 %token SET "set" FILE "file" DYNAMIC "dynamic" SIZE "size" TIMEOUT "timeout"
-%token INTERFACE "interface"
+%token MACRO "macro" INTERFACE "interface"
 %token MODE "mode" NATIVE "native" GENERIC "generic" OFFLOAD "offload"
 %token FRAGMENTS "fragments" MALFORMED "malformed" PASS "pass" DROP "drop" TRACK "track"
 %token LOG "log" DROPS "drops"
-%token BLOCK "block" EXCEPT "except" FROM "from" TO "to"
+%token BLOCK "block" EXCEPT "except" FROM "from" TO "to" USE "use"
 %token LIMIT "limit" ALL "all"
 %token FILTER "filter" ACCEPT "accept" REJECT "reject" WITH "with"
 %token IPV4 "ipv4" IPV6 "ipv6" ARP "arp" TCP "tcp" UDP "udp" ICMP "icmp" ICMPV6 "icmpv6" SCTP "sctp" PROTOCOL "protocol"
@@ -78,6 +78,7 @@ static int later_service(struct parse *parse, struct location where);
 %token DEFAULT "default"
 
 %token OPEN "{" COMMA "," CLOSE "}" SEMICOLON ";"
+%token OPEN_BLOCK "{ of a block" OPEN_LIMIT "{ of a limit" OPEN_FILTER "{ of a filter"
 
 /* Words that belong to later versions: known, never proposed. */
 %token ESTABLISHED "established" SERVICE "service"
@@ -96,6 +97,7 @@ static int later_service(struct parse *parse, struct location where);
 policy:
   %empty
 | policy set
+| policy macro
 | policy interface
 | policy "service"	{ TRY(later_service(parse, @2)); }
 | policy ";"
@@ -133,6 +135,28 @@ prefix_list:
 
 prefix:
   WORD			{ TRY(build_prefix(parse, @1, $1)); }
+;
+
+macro:
+  macro_name block_macro block_body "}"		{ TRY(build_macro_end(parse)); }
+| macro_name limit_macro limits "}"		{ TRY(build_macro_end(parse)); }
+| macro_name filter_macro filter_rules "}"	{ TRY(build_macro_end(parse)); }
+;
+
+macro_name:
+  "macro" NAME		{ TRY(build_macro(parse, @2, $2)); }
+;
+
+block_macro:
+  "{ of a block"	{ TRY(build_macro_begin(parse, MACRO_BLOCK)); }
+;
+
+limit_macro:
+  "{ of a limit"	{ TRY(build_macro_begin(parse, MACRO_LIMIT)); }
+;
+
+filter_macro:
+  "{ of a filter"	{ TRY(build_macro_begin(parse, MACRO_FILTER)); }
 ;
 
 interface:
@@ -210,12 +234,16 @@ block:
 ;
 
 block_word:
-  "block"		{ TRY(build_statement(parse, &build_newest(parse)->block.where, @1, "block")); }
+  "block" {
+	TRY(build_statement(parse, &build_newest(parse)->block.where, @1, "block"));
+	build_stage(parse, MACRO_BLOCK, @1);
+  }
 ;
 
 block_body:
   %empty
 | block_body block_kind targets
+| block_body "use" NAME	{ TRY(build_use(parse, @3, $3)); }
 | block_body ";"
 ;
 
@@ -247,14 +275,14 @@ limit:
 limit_word:
   "limit" {
 	TRY(build_statement(parse, &build_newest(parse)->limit.where, @1, "limit"));
-	parse->rules = &build_newest(parse)->limit;
-	parse->rule_line = 0;
+	build_stage(parse, MACRO_LIMIT, @1);
   }
 ;
 
 limits:
   %empty
 | limits limit_rule	{ TRY(build_filter_rule_end(parse)); }
+| limits "use" NAME	{ TRY(build_use(parse, @3, $3)); }
 | limits ";"		{ parse->rule_line = 0; }
 ;
 
@@ -292,7 +320,7 @@ filter:
 filter_word:
   "filter" {
 	TRY(build_statement(parse, &build_newest(parse)->filter.where, @1, "filter"));
-	parse->rules = &build_newest(parse)->filter;
+	build_stage(parse, MACRO_FILTER, @1);
   }
 ;
 
@@ -304,6 +332,7 @@ separators:
 filter_rules:
   %empty
 | filter_rules filter_rule	{ TRY(build_filter_rule_end(parse)); }
+| filter_rules "use" NAME	{ TRY(build_use(parse, @3, $3)); }
 | filter_rules ";"
 ;
 
@@ -553,6 +582,10 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 	else if (token == YYSYMBOL_WORD && is_name(text) && is_expected(YYSYMBOL_REFERENCE, expected, count) &&
 		 !is_expected(YYSYMBOL_WORD, expected, count))
 		error_hint(parse->error, "a set has an @ in front of its name: @%.80s", text);
+	else if (is_expected(YYSYMBOL_OPEN_FILTER, expected, count))
+		error_hint(parse->error, "behind its name stand its rules: macro NAME { drop tcp flags syn,fin }");
+	else if (token == YYSYMBOL_USE)
+		error_hint(parse->error, "`use NAME` stands in block, limit or filter, where a rule could begin");
 	else if (is_inside_rule(expected, count))
 		hint_rule(parse->error, token, expected, count);
 	else
