@@ -39,7 +39,7 @@ static void print_tables(const struct compiled *compiled)
 
 static void warn_unreached(const struct compiled *compiled)
 {
-	const struct rule *rules = compiled->rules + compiled->filter_first;
+	const struct rule *rules = compiled->rules + compiled->filter.first;
 	struct unreached_rules unreached;
 
 	unreached_find(compiled, UNREACHED_STEPS, &unreached);
@@ -53,12 +53,12 @@ static void warn_unreached(const struct compiled *compiled)
 	if (unreached.count > WARNINGS_MAX)
 		fprintf(stderr, "sluice: warning: %zu more like these on interface %s\n",
 			unreached.count - WARNINGS_MAX, compiled->interface->name);
-	if (unreached.looked_at < compiled->filter_count)
+	if (unreached.looked_at < compiled->filter.count)
 		fprintf(stderr,
 			"sluice: warning: of the %zu rules of interface %s, the first %u were compared with those "
 			"before "
 			"them; the others were too many\n",
-			compiled->filter_count, compiled->interface->name, unreached.looked_at);
+			compiled->filter.count, compiled->interface->name, unreached.looked_at);
 	unreached_free(&unreached);
 }
 
@@ -74,7 +74,7 @@ static void warn_linear(const struct compiled *compiled, const struct classifier
 		"earlier rule matches is compared with all of them, one after the other\n",
 		compiled->interface->name, classifier->version, report->linear_count, report->linear_boxes);
 	for (size_t i = 0; i < report->linear_count && i < WARNINGS_MAX; i++) {
-		const struct rule *rule = &compiled->rules[compiled->filter_first + report->linear[i]];
+		const struct rule *rule = &compiled->rules[compiled->filter.first + report->linear[i]];
 
 		fprintf(stderr, "%s:%d: warning: one of them: %s\n", rule->where.file, rule->where.line, rule->text);
 	}
@@ -92,16 +92,17 @@ static void print_classifier(const struct classifier *classifier)
 
 static void print_filter(const struct compiled *compiled)
 {
-	if (!compiled->filter_count)
+	if (!compiled->filter.count)
 		return;
-	printf("  filter: %zu rule%s, %zu boxes in IPv4, %zu in IPv6\n", compiled->filter_count,
-	       compiled->filter_count == 1 ? "" : "s", compiled->matches4.count, compiled->matches6.count);
-	print_classifier(&compiled->classifier4);
-	print_classifier(&compiled->classifier6);
+	printf("  filter: %zu rule%s, %zu boxes in IPv4, %zu in IPv6\n", compiled->filter.count,
+	       compiled->filter.count == 1 ? "" : "s", compiled->filter.matches4.count,
+	       compiled->filter.matches6.count);
+	print_classifier(&compiled->filter.classifier4);
+	print_classifier(&compiled->filter.classifier6);
 	fflush(stdout);
 	warn_unreached(compiled);
-	warn_linear(compiled, &compiled->classifier4);
-	warn_linear(compiled, &compiled->classifier6);
+	warn_linear(compiled, &compiled->filter.classifier4);
+	warn_linear(compiled, &compiled->filter.classifier6);
 }
 
 /* Loads the program when the caller may, because only the verifier knows what is left of it; else says what is known.

@@ -128,7 +128,7 @@ static void print_stages(const struct config *config, const struct record *recor
 static void print_near_misses(const struct compiled *compiled, const struct record *record)
 {
 	struct near_miss misses[NEAR_MAX];
-	bool reached = compiled->filter_count && (!strcmp(reason_stage(record->reason), "filter") ||
+	bool reached = compiled->filter.count && (!strcmp(reason_stage(record->reason), "filter") ||
 						  !strcmp(reason_stage(record->reason), "default"));
 	size_t count = reached ? near_misses(compiled, record, misses, NEAR_MAX) : 0;
 

@@ -177,12 +177,12 @@ static int build_images(struct compiled *out, struct error *error)
 
 static int build_classifiers(struct compiled *out, struct error *error)
 {
-	int err = classifier_build(&out->matches4, 4, &out->classifier4, error);
+	int err = classifier_build(&out->filter.matches4, 4, &out->filter.classifier4, error);
 
 	if (!err)
-		err = classifier_build(&out->matches6, 6, &out->classifier6, error);
-	out->config.classifier4 = out->classifier4.layout;
-	out->config.classifier6 = out->classifier6.layout;
+		err = classifier_build(&out->filter.matches6, 6, &out->filter.classifier6, error);
+	out->config.classifier4 = out->filter.classifier4.layout;
+	out->config.classifier6 = out->filter.classifier6.layout;
 	if (err) {
 		const struct error why = *error;
 
@@ -229,20 +229,26 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 	return 0;
 }
 
+static void list_free(struct compiled_list *list)
+{
+	free(list->actions);
+	free(list->more);
+	free(list->matches4.items);
+	free(list->matches6.items);
+	classifier_free(&list->classifier4);
+	classifier_free(&list->classifier6);
+}
+
 void compiled_free(struct compiled *compiled)
 {
 	for (size_t i = 0; i < compiled->rule_count; i++)
 		free(compiled->rules[i].text);
 	free(compiled->rules);
-	free(compiled->actions);
-	free(compiled->more);
-	free(compiled->matches4.items);
-	free(compiled->matches6.items);
+	list_free(&compiled->limit);
+	list_free(&compiled->filter);
 	for (int t = 0; t < TABLE_COUNT; t++) {
 		prefix_table_free(&compiled->tables[t]);
 		image_free(&compiled->images[t]);
 	}
-	classifier_free(&compiled->classifier4);
-	classifier_free(&compiled->classifier6);
 	*compiled = (struct compiled){ 0 };
 }

@@ -92,15 +92,16 @@ static bool only_logs(const struct filter_rule *rule)
 
 static int add_more(struct compiled *out, const struct filter_rule *rule, uint16_t *number, struct error *error)
 {
-	if (out->more_count > FILTER_MORE_MAX) {
+	if (out->filter.more_count > FILTER_MORE_MAX) {
 		error_at(error, rule->where, "interface %s has more than %d rules with a limit", out->interface->name,
 			 FILTER_MORE_MAX);
 		error_hint(error, "a limit of one rule about all of them is kept per source or per destination");
 		return -EINVAL;
 	}
-	out->more = xgrow(out->more, out->more_count, &out->more_capacity, sizeof(*out->more));
-	out->more[out->more_count] = more_of(rule);
-	*number = (uint16_t)out->more_count++;
+	out->filter.more =
+		xgrow(out->filter.more, out->filter.more_count, &out->filter.more_capacity, sizeof(*out->filter.more));
+	out->filter.more[out->filter.more_count] = more_of(rule);
+	*number = (uint16_t)out->filter.more_count++;
 	return 0;
 }
 
@@ -138,15 +139,15 @@ static int add_actions(struct compiled *out, const struct filter *filter, struct
 	size_t count;
 	int err;
 
-	out->more = xgrow(out->more, 0, &out->more_capacity, sizeof(*out->more));
-	out->more[0] = (struct filter_more){ 0 };
-	out->more_count = 1;
+	out->filter.more = xgrow(out->filter.more, 0, &out->filter.more_capacity, sizeof(*out->filter.more));
+	out->filter.more[0] = (struct filter_more){ 0 };
+	out->filter.more_count = 1;
 	err = share_logs(out, filter, logs, &count, error);
-	out->actions = xcalloc(filter->rule_count, sizeof(*out->actions));
+	out->filter.actions = xcalloc(filter->rule_count, sizeof(*out->filter.actions));
 	for (size_t i = 0; i < filter->rule_count && !err; i++) {
 		const struct filter_rule *rule = &filter->rules[i];
 		struct shared_log key = { .log = rule->log };
-		struct filter_action *action = &out->actions[i];
+		struct filter_action *action = &out->filter.actions[i];
 
 		action->verdict = rule->verb == FILTER_ACCEPT ? VERDICT_PASS : VERDICT_DROP;
 		action->reject = (uint8_t)rule->reject;
@@ -208,7 +209,7 @@ struct boxing {
 static int add_matches(struct compiled *out, size_t number, int version, struct boxing *boxing, struct error *error)
 {
 	const struct filter_rule *rule = &out->interface->filter.rules[number];
-	struct matches *matches = version == 4 ? &out->matches4 : &out->matches6;
+	struct matches *matches = version == 4 ? &out->filter.matches4 : &out->filter.matches6;
 	size_t boxes;
 
 	filter_numbers(rule, version, FILTER_RULE_BOXES_MAX, &boxing->numbers);
@@ -250,7 +251,7 @@ static int box_rules(struct compiled *out, struct boxing *boxing, struct error *
 {
 	int err = filter_sets_plan(out, &boxing->sets, error);
 
-	for (size_t i = 0; i < out->filter_count && !err; i++) {
+	for (size_t i = 0; i < out->filter.count && !err; i++) {
 		err = add_matches(out, i, 4, boxing, error);
 		if (!err)
 			err = add_matches(out, i, 6, boxing, error);
@@ -264,10 +265,10 @@ int compile_filter(struct compiled *out, struct error *error)
 	struct boxing boxing = { 0 };
 	int err;
 
-	out->filter_first = out->rule_count;
+	out->filter.first = out->rule_count;
 	if (!filter->rule_count)
 		return 0;
-	out->filter_count = filter->rule_count;
+	out->filter.count = filter->rule_count;
 	add_rules(out, filter);
 	err = add_actions(out, filter, error);
 	if (!err)
@@ -279,6 +280,6 @@ int compile_filter(struct compiled *out, struct error *error)
 	if (err)
 		return err;
 	out->config.filter = 1;
-	out->config.filter_needs = needs_of(&out->matches4) | needs_of(&out->matches6);
+	out->config.filter_needs = needs_of(&out->filter.matches4) | needs_of(&out->filter.matches6);
 	return 0;
 }

@@ -120,14 +120,14 @@ static const char *only_failure(const struct match *match, const struct packet *
 
 size_t near_misses(const struct compiled *compiled, const struct record *record, struct near_miss *misses, size_t max)
 {
-	const struct matches *matches = record->version == 6 ? &compiled->matches6 : &compiled->matches4;
+	const struct matches *matches = record->version == 6 ? &compiled->filter.matches6 : &compiled->filter.matches4;
 	struct packet packet = packet_of(compiled, record);
 	size_t count = 0;
 
 	if (!(record->has & HAS_ADDRESSES))
 		return 0;
 	for (size_t i = 0; i < matches->count && count < max; i++) {
-		size_t rule = compiled->filter_first + matches->items[i].rule;
+		size_t rule = compiled->filter.first + matches->items[i].rule;
 		const char *field;
 
 		if (rule >= record->rule && record->rule != PREFIX_NONE)

@@ -185,7 +185,7 @@ static void look(struct search *search, struct seen *seen, size_t count, uint32_
 static void report(const struct compiled *compiled, uint32_t rule, const struct finding *finding,
 		   struct unreached_rules *out)
 {
-	const struct rule *rules = compiled->rules + compiled->filter_first;
+	const struct rule *rules = compiled->rules + compiled->filter.first;
 	struct unreached unreached = { .kind = UNREACHED_COVERED, .first = rule, .last = rule, .by = finding->by };
 	struct unreached *last = out->count ? &out->items[out->count - 1] : NULL;
 
@@ -212,13 +212,13 @@ void unreached_find(const struct compiled *compiled, uint64_t steps, struct unre
 
 	*out = (struct unreached_rules){ 0 };
 	search->steps = steps;
-	begin(&search->families[0], &compiled->matches4);
-	begin(&search->families[1], &compiled->matches6);
-	for (uint32_t rule = 0; rule < compiled->filter_count; rule++) {
+	begin(&search->families[0], &compiled->filter.matches4);
+	begin(&search->families[1], &compiled->filter.matches6);
+	for (uint32_t rule = 0; rule < compiled->filter.count; rule++) {
 		struct finding finding = { 0 };
 
-		look(search, &search->families[0], compiled->matches4.count, rule, &finding);
-		look(search, &search->families[1], compiled->matches6.count, rule, &finding);
+		look(search, &search->families[0], compiled->filter.matches4.count, rule, &finding);
+		look(search, &search->families[1], compiled->filter.matches6.count, rule, &finding);
 		if (!search->steps)
 			break;
 		report(compiled, rule, &finding, out);
@@ -236,7 +236,7 @@ void unreached_free(struct unreached_rules *rules)
 
 char *unreached_text(const struct compiled *compiled, const struct unreached *unreached)
 {
-	const struct rule *rules = compiled->rules + compiled->filter_first;
+	const struct rule *rules = compiled->rules + compiled->filter.first;
 	int by = rules[unreached->by].where.line;
 	uint32_t more = unreached->last - unreached->first;
 

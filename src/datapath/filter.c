@@ -20,14 +20,14 @@ static uint8_t needs_of_actions(const struct compiled *compiled)
 {
 	uint8_t needs = 0;
 
-	for (size_t i = 0; i < compiled->filter_count; i++) {
-		if (compiled->actions[i].reject)
+	for (size_t i = 0; i < compiled->filter.count; i++) {
+		if (compiled->filter.actions[i].reject)
 			needs |= FILTER_NEEDS_REJECT;
 	}
-	for (size_t i = 1; i < compiled->more_count; i++) {
-		if (compiled->more[i].interval)
+	for (size_t i = 1; i < compiled->filter.more_count; i++) {
+		if (compiled->filter.more[i].interval)
 			needs |= FILTER_NEEDS_LIMIT;
-		if (compiled->more[i].log)
+		if (compiled->filter.more[i].log)
 			needs |= FILTER_NEEDS_LOG;
 	}
 	return needs;
@@ -71,7 +71,7 @@ int filter_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled,
 {
 	struct config *config = &skeleton->rodata->config;
 	uint8_t needs = needs_of_actions(compiled);
-	size_t more = needs & (FILTER_NEEDS_LIMIT | FILTER_NEEDS_LOG) ? compiled->more_count : 0;
+	size_t more = needs & (FILTER_NEEDS_LIMIT | FILTER_NEEDS_LOG) ? compiled->filter.more_count : 0;
 	int err;
 
 	config->events = needs & FILTER_NEEDS_LOG || config->log_drops || config->ban_sets;
@@ -81,8 +81,8 @@ int filter_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled,
 	err = bpf_map__set_autocreate(skeleton->maps.filter_actions, config->filter);
 	if (!err)
 		err = bpf_map__set_autocreate(skeleton->maps.filter_keys, config->filter);
-	if (!err && compiled->filter_count)
-		err = bpf_map__set_max_entries(skeleton->maps.filter_actions, compiled->filter_count);
+	if (!err && compiled->filter.count)
+		err = bpf_map__set_max_entries(skeleton->maps.filter_actions, compiled->filter.count);
 	if (!err)
 		err = bpf_map__set_autocreate(skeleton->maps.filter_more, more);
 	if (!err && more)
@@ -120,15 +120,15 @@ static int fill(const struct bpf_map *map, const void *elements, size_t size)
 
 static int fill_actions(const struct sluice_bpf *skeleton, const struct compiled *compiled, const uint32_t *slots)
 {
-	CLEANUP_FREE struct filter_action *actions = xcalloc(compiled->filter_count, sizeof(*actions));
+	CLEANUP_FREE struct filter_action *actions = xcalloc(compiled->filter.count, sizeof(*actions));
 
-	for (size_t i = 0; i < compiled->filter_count; i++) {
-		uint32_t rule = compiled->filter_first + i;
+	for (size_t i = 0; i < compiled->filter.count; i++) {
+		uint32_t rule = compiled->filter.first + i;
 
-		actions[i] = compiled->actions[i];
+		actions[i] = compiled->filter.actions[i];
 		actions[i].slot = slots ? slots[rule] : rule;
 	}
-	return fill(skeleton->maps.filter_actions, actions, compiled->filter_count * sizeof(*actions));
+	return fill(skeleton->maps.filter_actions, actions, compiled->filter.count * sizeof(*actions));
 }
 
 static int draw_seed(const struct bpf_map *limits)
@@ -145,10 +145,11 @@ int filter_fill(struct sluice_bpf *skeleton, const struct compiled *compiled, co
 {
 	int err = 0;
 
-	if (compiled->filter_count)
+	if (compiled->filter.count)
 		err = fill_actions(skeleton, compiled, slots);
 	if (!err && bpf_map__autocreate(skeleton->maps.filter_more))
-		err = fill(skeleton->maps.filter_more, compiled->more, compiled->more_count * sizeof(*compiled->more));
+		err = fill(skeleton->maps.filter_more, compiled->filter.more,
+			   compiled->filter.more_count * sizeof(*compiled->filter.more));
 	if (!err && bpf_map__autocreate(skeleton->maps.limits) && (!state || state->maps[STATE_LIMITS] < 0))
 		err = draw_seed(skeleton->maps.limits);
 	return err;

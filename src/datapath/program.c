@@ -120,10 +120,10 @@ static int fill_table(int fd, const struct image *image, const uint32_t *slots, 
 
 static int fill_classifiers(struct sluice_bpf *skeleton, const struct compiled *compiled, struct error *error)
 {
-	int err = classifier_fill(bpf_map__fd(skeleton->maps.classifier4), &compiled->classifier4);
+	int err = classifier_fill(bpf_map__fd(skeleton->maps.classifier4), &compiled->filter.classifier4);
 
 	if (!err)
-		err = classifier_fill(bpf_map__fd(skeleton->maps.classifier6), &compiled->classifier6);
+		err = classifier_fill(bpf_map__fd(skeleton->maps.classifier6), &compiled->filter.classifier6);
 	return err ? refused(error, err, "cannot fill the classifier") : 0;
 }
 
@@ -174,9 +174,9 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 			err = bpf_map__set_value_size(map, count * sizeof(uint64_t));
 	}
 	if (!err)
-		err = classifier_prepare(out->skeleton->maps.classifier4, &compiled->classifier4);
+		err = classifier_prepare(out->skeleton->maps.classifier4, &compiled->filter.classifier4);
 	if (!err)
-		err = classifier_prepare(out->skeleton->maps.classifier6, &compiled->classifier6);
+		err = classifier_prepare(out->skeleton->maps.classifier6, &compiled->filter.classifier6);
 	if (!err)
 		err = filter_prepare(out->skeleton, compiled, how->state);
 	if (!err)
@@ -377,10 +377,10 @@ void program_digest(const struct compiled *compiled, char *digest)
 			digest_add(sum, &entry->value, sizeof(entry->value));
 		}
 	}
-	digest_add(sum, compiled->actions, compiled->filter_count * sizeof(*compiled->actions));
-	digest_add(sum, compiled->more, compiled->more_count * sizeof(*compiled->more));
-	digest_add(sum, compiled->classifier4.words, compiled->classifier4.count * sizeof(__u64));
-	digest_add(sum, compiled->classifier6.words, compiled->classifier6.count * sizeof(__u64));
+	digest_add(sum, compiled->filter.actions, compiled->filter.count * sizeof(*compiled->filter.actions));
+	digest_add(sum, compiled->filter.more, compiled->filter.more_count * sizeof(*compiled->filter.more));
+	digest_add(sum, compiled->filter.classifier4.words, compiled->filter.classifier4.count * sizeof(__u64));
+	digest_add(sum, compiled->filter.classifier6.words, compiled->filter.classifier6.count * sizeof(__u64));
 	for (size_t i = 0; i < compiled->dynamic_count; i++)
 		digest_add(sum, compiled->dynamic[i].set->name, strlen(compiled->dynamic[i].set->name) + 1);
 	for (size_t i = 0; i < compiled->rule_count; i++) {

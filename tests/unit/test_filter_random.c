@@ -264,7 +264,8 @@ static bool match_holds(const struct match *match, const struct packet *packet, 
 
 static uint32_t first_match(const struct compiled *compiled, const struct packet *packet)
 {
-	const struct matches *matches = packet->kind == PACKET_IPV6 ? &compiled->matches6 : &compiled->matches4;
+	const struct matches *matches =
+		packet->kind == PACKET_IPV6 ? &compiled->filter.matches6 : &compiled->filter.matches4;
 	struct filter_key key;
 
 	make_key(compiled, packet, &key);
@@ -324,12 +325,14 @@ static void judge_printed(const struct policy *policy, const struct compiled *co
 	assert_int_equal(second.rule_count, compiled->rule_count);
 	for (size_t i = 0; i < second.rule_count; i++)
 		assert_string_equal(second.rules[i].text, compiled->rules[i].text);
-	assert_int_equal(second.matches4.count, compiled->matches4.count);
-	assert_int_equal(second.matches6.count, compiled->matches6.count);
-	for (size_t i = 0; i < second.matches4.count; i++)
-		assert_memory_equal(&second.matches4.items[i], &compiled->matches4.items[i], sizeof(struct match));
-	for (size_t i = 0; i < second.matches6.count; i++)
-		assert_memory_equal(&second.matches6.items[i], &compiled->matches6.items[i], sizeof(struct match));
+	assert_int_equal(second.filter.matches4.count, compiled->filter.matches4.count);
+	assert_int_equal(second.filter.matches6.count, compiled->filter.matches6.count);
+	for (size_t i = 0; i < second.filter.matches4.count; i++)
+		assert_memory_equal(&second.filter.matches4.items[i], &compiled->filter.matches4.items[i],
+				    sizeof(struct match));
+	for (size_t i = 0; i < second.filter.matches6.count; i++)
+		assert_memory_equal(&second.filter.matches6.items[i], &compiled->filter.matches6.items[i],
+				    sizeof(struct match));
 	compiled_free(&second);
 	policy_free(again);
 }
