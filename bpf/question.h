@@ -21,7 +21,7 @@ struct {
 	__uint(max_entries, SYNPROXY_SOURCES);
 	__uint(key_size, sizeof(struct set_key));
 	__uint(value_size, sizeof(struct set_value));
-} synproxy_sources SEC(".maps");
+} synproxy_proven SEC(".maps");
 
 static __always_inline struct set_key source_key(const struct packet *pkt)
 {
@@ -55,7 +55,7 @@ __noinline int question_is_admitted(const struct packet *pkt)
 	if (UNUSED(config.synproxy & SYNPROXY_GATEWAY) || !pkt)
 		return 0;
 	key = source_key(pkt);
-	value = bpf_map_lookup_elem(&synproxy_sources, &key);
+	value = bpf_map_lookup_elem(&synproxy_proven, &key);
 	return value && value->expires > packet_time();
 }
 
@@ -108,7 +108,7 @@ __noinline int question_check(struct xdp_md *ctx, const struct packet *pkt)
 		return 1;
 	key = source_key(pkt);
 	value.expires = packet_time() + SYNPROXY_ADMITTED;
-	bpf_map_update_elem(&synproxy_sources, &key, &value, BPF_ANY);
+	bpf_map_update_elem(&synproxy_proven, &key, &value, BPF_ANY);
 	return 1;
 }
 

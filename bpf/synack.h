@@ -49,6 +49,7 @@ struct synack_work {
 	} ip; /* version and addresses: all that a cookie is made of */
 	struct bpf_fib_lookup route;
 	struct synack synack;
+	__u32 at; /* where an option begins */
 };
 
 struct {

@@ -94,12 +94,11 @@ static __always_inline void take_option(struct synack_work *work, __u32 at, __u8
 	}
 }
 
-/* What the SYN in `work`, whose header has that length, offers. A function of its own: the verifier walks the loop
- * once. */
+/* What the SYN in `work`, whose header has that length, offers. Where the next option begins is kept where the verifier
+ * does not follow it: so it walks a turn of the loop once, not once for each way to come there. */
 __noinline int syncookie_offer(__u32 length)
 {
 	struct synack_work *work;
-	__u32 at = sizeof(struct tcphdr);
 
 	if (UNUSED(config.synproxy & SYNPROXY_HOST))
 		return 0;
@@ -107,7 +106,9 @@ __noinline int syncookie_offer(__u32 length)
 	if (!work)
 		return 0;
 	__builtin_memset(&work->synack, 0, sizeof(work->synack));
+	work->at = sizeof(struct tcphdr);
 	for (int i = 0; i < TCP_HEADER_MAX - (int)sizeof(struct tcphdr); i++) {
+		__u32 at = *(volatile __u32 *)&work->at;
 		__u8 kind, size = 1;
 
 		if (at >= length || at >= TCP_HEADER_MAX)
@@ -121,20 +122,22 @@ __noinline int syncookie_offer(__u32 length)
 				break;
 			take_option(work, at, kind, size);
 		}
-		at += size;
+		work->at = at + size;
 	}
 	return 0;
 }
 
-static __always_inline __u32 logarithm(__u32 number)
+/* The shift that a window of so many bytes takes to fit into 15 bits and one. A function of its own: the verifier does
+ * not follow each of its results. */
+__noinline __u32 wscale_of(__u32 window)
 {
-	__u32 result = 0;
+	__u32 wscale = 0;
 
-	for (int i = 0; i < 31; i++) {
-		if (number >> 1 >> i)
-			result = i + 1;
+	while (wscale < WSCALE_MAX && window >> 16) {
+		window >>= 1;
+		wscale++;
 	}
-	return result;
+	return wscale;
 }
 
 /* include/net/tcp.h, tcp_win_from_space: how much of a buffer is for data. */
@@ -153,7 +156,7 @@ static __always_inline __u32 receive_space(const struct tcp_sock *tcp, const str
  * cookie_v4_check calls it. */
 static __always_inline __u32 receive_wscale(const struct tcp_sock *tcp, const struct net *net, __u32 space)
 {
-	__u32 clamp = tcp->window_clamp, wscale;
+	__u32 clamp = tcp->window_clamp;
 	__u32 most = net->ipv4.sysctl_tcp_rmem[2];
 
 	if (BPF_CORE_READ_BITFIELD((const struct sock *)tcp, sk_userlocks) & SOCK_RCVBUF_LOCK &&
@@ -167,9 +170,7 @@ static __always_inline __u32 receive_wscale(const struct tcp_sock *tcp, const st
 		most = config.synproxy_receive;
 	if (most > clamp)
 		most = clamp;
-	wscale = logarithm(most);
-	wscale = wscale < 15 ? 0 : wscale - 15;
-	return wscale < WSCALE_MAX ? wscale : WSCALE_MAX;
+	return wscale_of(most);
 }
 
 /* net/ipv4/syncookies.c, cookie_init_timestamp: a time not above now, in milliseconds, that says what was agreed on. */

@@ -19,7 +19,7 @@ struct {
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(struct synproxy_services));
-} synproxy_services SEC(".maps");
+} synproxy_list SEC(".maps");
 
 /* Their values are numbers of masks. */
 PREFIX_TABLE(synproxy_dest4);
@@ -132,7 +132,7 @@ __noinline int synproxy_judge(struct xdp_md *ctx, struct packet *pkt, __u64 serv
 	if (UNUSED(config.synproxy) || !pkt)
 		return NEXT;
 	services &= synproxy_of_address(pkt);
-	all = bpf_map_lookup_elem(&synproxy_services, &(__u32){ 0 });
+	all = bpf_map_lookup_elem(&synproxy_list, &(__u32){ 0 });
 	if (!services || !all)
 		return NEXT;
 	number = lowest(services) & (SYNPROXY_SERVICES_MAX - 1);
@@ -155,7 +155,7 @@ static __always_inline enum verdict stage_synproxy(struct xdp_md *ctx, struct pa
 	if (pkt->protocol != IPPROTO_TCP || !(pkt->has & HAS_FLAGS) || pkt->malformed ||
 	    pkt->fragment != FRAGMENT_NONE)
 		return NEXT;
-	all = bpf_map_lookup_elem(&synproxy_services, &(__u32){ 0 });
+	all = bpf_map_lookup_elem(&synproxy_list, &(__u32){ 0 });
 	if (!all)
 		return NEXT;
 	services = all->ports[pkt->destination_port];

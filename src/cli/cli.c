@@ -14,10 +14,17 @@ static bool is_used(const struct policy *policy, const struct set *set)
 {
 	for (size_t i = 0; i < policy->interface_count; i++) {
 		const struct block *block = &policy->interfaces[i].block;
+		const struct synproxy *synproxy = &policy->interfaces[i].synproxy;
 		const struct filter *filter = &policy->interfaces[i].filter;
 
 		for (size_t r = 0; r < block->rule_count; r++) {
 			if (names(block->rules[r].targets, block->rules[r].target_count, set))
+				return true;
+		}
+		for (size_t r = 0; r < synproxy->rule_count; r++) {
+			const struct filter_addresses *to = &synproxy->rules[r].destination;
+
+			if (names(to->targets, to->count, set))
 				return true;
 		}
 		for (size_t r = 0; r < filter->rule_count; r++) {

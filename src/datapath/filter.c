@@ -74,7 +74,8 @@ int filter_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled,
 	size_t more = needs & (FILTER_NEEDS_LIMIT | FILTER_NEEDS_LOG) ? compiled->filter.more_count : 0;
 	int err;
 
-	config->events = needs & FILTER_NEEDS_LOG || config->log_drops || config->ban_sets;
+	config->events = needs & FILTER_NEEDS_LOG || config->log_drops || config->ban_sets ||
+			 compiled->synproxy.is_ever_disarmed;
 	if (config->record || config->shadow == SHADOW_CANDIDATE)
 		tell_nothing(config, &needs); /* the record has it all; a candidate tells nothing */
 	config->filter_needs |= needs;
@@ -104,8 +105,7 @@ int filter_prepare_copy(struct sluice_bpf *skeleton)
 	return err ? err : prepare_state(skeleton, NULL, config->filter_needs);
 }
 
-/* Elements of 8 bytes, or of multiples of it: as the kernel lays them out in a map that can be mapped. */
-static int fill(const struct bpf_map *map, const void *elements, size_t size)
+int map_fill(const struct bpf_map *map, const void *elements, size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 	bool is_same;
@@ -128,7 +128,7 @@ static int fill_actions(const struct sluice_bpf *skeleton, const struct compiled
 		actions[i] = compiled->filter.actions[i];
 		actions[i].slot = slots ? slots[rule] : rule;
 	}
-	return fill(skeleton->maps.filter_actions, actions, compiled->filter.count * sizeof(*actions));
+	return map_fill(skeleton->maps.filter_actions, actions, compiled->filter.count * sizeof(*actions));
 }
 
 static int draw_seed(const struct bpf_map *limits)
@@ -137,7 +137,7 @@ static int draw_seed(const struct bpf_map *limits)
 
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return -errno;
-	return fill(limits, &seed, sizeof(seed));
+	return map_fill(limits, &seed, sizeof(seed));
 }
 
 int filter_fill(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct state *state,
@@ -148,7 +148,7 @@ int filter_fill(struct sluice_bpf *skeleton, const struct compiled *compiled, co
 	if (compiled->filter.count)
 		err = fill_actions(skeleton, compiled, slots);
 	if (!err && bpf_map__autocreate(skeleton->maps.filter_more))
-		err = fill(skeleton->maps.filter_more, compiled->filter.more,
+		err = map_fill(skeleton->maps.filter_more, compiled->filter.more,
 			   compiled->filter.more_count * sizeof(*compiled->filter.more));
 	if (!err && bpf_map__autocreate(skeleton->maps.limits) && (!state || state->maps[STATE_LIMITS] < 0))
 		err = draw_seed(skeleton->maps.limits);

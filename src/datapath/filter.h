@@ -25,4 +25,10 @@ int filter_prepare_copy(struct sluice_bpf *skeleton);
 int filter_fill(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct state *state,
 		const uint32_t *slots);
 
+struct bpf_map;
+
+/* Writes elements of 8 bytes, or of multiples of it, as the kernel lays them out in a map that can be mapped, and reads
+ * them back. Returns 0 or a negative errno, -EIO when they are not what was written. */
+int map_fill(const struct bpf_map *map, const void *elements, size_t size);
+
 #endif

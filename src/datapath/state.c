@@ -12,6 +12,7 @@
 #include "sluice/event.h"
 #include "sluice/fragments.h"
 #include "sluice/limit.h"
+#include "sluice/synproxy.h"
 
 static const struct layout {
 	const char *name;
@@ -23,6 +24,11 @@ static const struct layout {
 			      sizeof(struct fragments_value), FRAGMENTS_TRACKED },
 	[STATE_EVENTS] = { "events", BPF_MAP_TYPE_RINGBUF, 0, 0, EVENTS_SIZE },
 	[STATE_EVENTS_LOST] = { "events_lost", BPF_MAP_TYPE_ARRAY, 4, sizeof(uint64_t), 1 },
+	[STATE_SYNPROXY] = { "synproxy_states", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct synproxy_state), SYNPROXY_STATES },
+	[STATE_SYNPROXY_COUNTS] = { "synproxy_counts", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct synproxy_counts),
+				    SYNPROXY_STATES },
+	[STATE_SYNPROXY_PROVEN] = { "synproxy_proven", BPF_MAP_TYPE_LRU_HASH, sizeof(struct set_key),
+				    sizeof(struct set_value), SYNPROXY_SOURCES },
 };
 
 static const char *state_path(const struct pins *pins, char *path, const char *interface, const char *name)

@@ -50,7 +50,7 @@ bool filter_rule_is_only(const struct filter_rule *rule, uint32_t protocol)
 	       values->ranges[0].high == protocol;
 }
 
-static void free_addresses(struct filter_addresses *addresses)
+void filter_free_addresses(struct filter_addresses *addresses)
 {
 	for (size_t i = 0; i < addresses->count; i++) {
 		free(addresses->targets[i].set_name);
@@ -64,8 +64,8 @@ void filter_free(struct filter *filter)
 	for (size_t i = 0; i < filter->rule_count; i++) {
 		struct filter_rule *rule = &filter->rules[i];
 
-		free_addresses(&rule->source);
-		free_addresses(&rule->destination);
+		filter_free_addresses(&rule->source);
+		filter_free_addresses(&rule->destination);
 		for (int f = 0; f < FILTER_FIELD_COUNT; f++)
 			free(rule->fields[f].ranges);
 		free(rule->counter);

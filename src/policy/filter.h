@@ -112,6 +112,9 @@ struct filter {
  * order inside lists. */
 void filter_print_rule(FILE *out, const struct filter_rule *rule);
 
+/* " to not @office, 192.0.2.0/24", behind a word before it; nothing when they are not written. */
+void filter_print_addresses(FILE *out, const char *word, const struct filter_addresses *addresses);
+
 /* Seconds of a limit's unit. */
 uint32_t filter_unit_seconds(char unit);
 
@@ -127,6 +130,7 @@ uint32_t filter_field_max(enum filter_field field);
 /* True when the rule is about one protocol alone, and it is this one. */
 bool filter_rule_is_only(const struct filter_rule *rule, uint32_t protocol);
 
+void filter_free_addresses(struct filter_addresses *addresses);
 void filter_free(struct filter *filter);
 
 #endif

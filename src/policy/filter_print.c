@@ -79,7 +79,7 @@ static void print_kind(FILE *out, const struct filter_rule *rule)
 		print_field(out, rule, FILTER_FIELD_PROTOCOL);
 }
 
-static void print_addresses(FILE *out, const char *word, const struct filter_addresses *addresses)
+void filter_print_addresses(FILE *out, const char *word, const struct filter_addresses *addresses)
 {
 	if (!addresses->where.line)
 		return;
@@ -121,8 +121,8 @@ static void print_flags(FILE *out, const struct filter_rule *rule)
 static void print_matches(FILE *out, const struct filter_rule *rule)
 {
 	print_kind(out, rule);
-	print_addresses(out, "from", &rule->source);
-	print_addresses(out, "to", &rule->destination);
+	filter_print_addresses(out, "from", &rule->source);
+	filter_print_addresses(out, "to", &rule->destination);
 	print_field(out, rule, FILTER_FIELD_SPORT);
 	print_field(out, rule, FILTER_FIELD_DPORT);
 	print_field(out, rule, FILTER_FIELD_TYPE);

@@ -32,6 +32,7 @@ struct parse {
 	 * field, and the family that its words speak of without naming it. */
 	struct filter_addresses *addresses;
 	enum filter_field field;
+	struct filter_values *values; /* of that field */
 	enum filter_family implied;
 	struct location implied_where;
 	struct pending_value *pending;
@@ -81,6 +82,14 @@ int build_filter_else(struct parse *parse, struct location where);
 int build_filter_log(struct parse *parse, struct location where, struct location text_where, char *text);
 int build_filter_counter(struct parse *parse, struct location where, struct location text_where, char *text);
 int build_filter_rule_end(struct parse *parse);
+
+/* The parts of a service of the synproxy. */
+int build_synproxy_rule(struct parse *parse, struct location where);
+int build_synproxy_to(struct parse *parse, struct location where);
+int build_synproxy_dport(struct parse *parse, struct location where);
+int build_synproxy_above(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_synproxy_gateway(struct parse *parse, struct location where);
+int build_synproxy_rule_end(struct parse *parse);
 
 /* True for what can be the name of a set or of a counter. */
 bool is_name(const char *name);

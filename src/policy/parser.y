@@ -66,6 +66,7 @@ static int later_service(struct parse *parse, struct location where);
 %token MODE "mode" NATIVE "native" GENERIC "generic" OFFLOAD "offload"
 %token FRAGMENTS "fragments" MALFORMED "malformed" PASS "pass" DROP "drop" TRACK "track"
 %token BLOCK "block" EXCEPT "except" FROM "from" TO "to"
+%token SYNPROXY "synproxy" ABOVE "above" GATEWAY "gateway"
 %token FILTER "filter" ACCEPT "accept" REJECT "reject" WITH "with"
 %token IPV4 "ipv4" IPV6 "ipv6" ARP "arp" TCP "tcp" UDP "udp" ICMP "icmp" ICMPV6 "icmpv6" SCTP "sctp" PROTOCOL "protocol"
 %token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" VLAN "vlan" DSCP "dscp" TTL "ttl"
@@ -77,7 +78,7 @@ static int later_service(struct parse *parse, struct location where);
 
 /* Words that belong to later versions: known, never proposed. */
 %token ESTABLISHED "established" SERVICE "service"
-%token SYNPROXY "synproxy" BALANCE "balance" ROUTE "route" CAPTURE "capture"
+%token BALANCE "balance" ROUTE "route" CAPTURE "capture"
 
 %destructor { free($$); } <text>
 
@@ -161,6 +162,7 @@ interface_statement:
   }
 | default
 | block
+| synproxy
 | filter
 | later_stage {
 	TRY(later_stage(parse, @1, $1));
@@ -193,7 +195,6 @@ pass_drop_or_track:
 
 later_stage:
   "limit"		{ $$ = "limit"; }
-| "synproxy"		{ $$ = "synproxy"; }
 | "balance"		{ $$ = "balance"; }
 | "route"		{ $$ = "route"; }
 | "capture"		{ $$ = "capture"; }
@@ -232,6 +233,40 @@ target:
 
 list_target:
   "{"			{ build_target(parse, @1, NULL); }
+;
+
+synproxy:
+  synproxy_word "{" proxies "}"
+;
+
+synproxy_word:
+  "synproxy"		{ TRY(build_statement(parse, &build_newest(parse)->synproxy.where, @1, "synproxy")); }
+;
+
+proxies:
+  %empty
+| proxies proxy			{ TRY(build_synproxy_rule_end(parse)); }
+| proxies ";"
+;
+
+proxy:
+  "tcp"			{ TRY(build_synproxy_rule(parse, @1)); }
+| proxy proxy_part
+;
+
+proxy_part:
+  proxy_to targets
+| proxy_dport values
+| "above" VALUE		{ TRY(build_synproxy_above(parse, @1, @2, $2)); }
+| "gateway"		{ TRY(build_synproxy_gateway(parse, @1)); }
+;
+
+proxy_to:
+  "to"			{ TRY(build_synproxy_to(parse, @1)); }
+;
+
+proxy_dport:
+  "dport"		{ TRY(build_synproxy_dport(parse, @1)); }
 ;
 
 filter:
@@ -486,7 +521,7 @@ static int yyerror(const struct location *where, void *scanner, struct parse *pa
 static int later_stage(struct parse *parse, struct location where, const char *stage)
 {
 	int err = error_at(parse->error, where, "the %s stage is not part of this version of Sluice", stage);
-	error_hint(parse->error, "this version has the block and filter stages");
+	error_hint(parse->error, "this version has the block, synproxy and filter stages");
 	return err;
 }
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "policy/filter.h"
 #include "policy/prefix.h"
+#include "policy/synproxy.h"
 #include "sluice/verdict.h"
 
 /* Bounds of a dynamic set: 16 million entries take 1.6 GB, and nobody waits for a ban of more than ten years to end. */
@@ -88,6 +89,7 @@ struct interface {
 	enum verdict default_verdict; /* PASS or DROP */
 	struct location default_where;
 	struct block block;
+	struct synproxy synproxy;
 	struct filter filter;
 };
 

@@ -123,6 +123,21 @@ static void print_filter(FILE *out, const struct filter *filter)
 	fputs("    }\n", out);
 }
 
+static void print_synproxy(FILE *out, const struct synproxy *synproxy)
+{
+	if (!synproxy->rule_count) {
+		fputs("    synproxy { }\n", out);
+		return;
+	}
+	fputs("    synproxy {\n", out);
+	for (size_t i = 0; i < synproxy->rule_count; i++) {
+		fputs("        ", out);
+		synproxy_print_rule(out, &synproxy->rules[i]);
+		putc('\n', out);
+	}
+	fputs("    }\n", out);
+}
+
 static void print_interface(FILE *out, const struct interface *interface)
 {
 	fputs("interface ", out);
@@ -133,6 +148,8 @@ static void print_interface(FILE *out, const struct interface *interface)
 	fprintf(out, "    malformed %s\n", verdict_name(interface->malformed));
 	if (interface->block.where.line)
 		print_block(out, &interface->block);
+	if (interface->synproxy.where.line)
+		print_synproxy(out, &interface->synproxy);
 	if (interface->filter.where.line)
 		print_filter(out, &interface->filter);
 	fprintf(out, "    default %s\n", verdict_name(interface->default_verdict));
