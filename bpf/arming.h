@@ -8,9 +8,9 @@
 #define SLUICE_BPF_ARMING_H
 
 #include "events.h"
-#include "limit.h"
 #include "packet.h"
 #include "record.h"
+#include "sluice/limit.h"
 #include "sluice/synproxy.h"
 
 struct {
@@ -57,11 +57,13 @@ static __always_inline void count_syn(__u32 number, __u64 now)
 	counts->now++;
 }
 
-static __always_inline __u64 burst_of(__u64 interval)
+static __always_inline struct limit limit_of(__u64 interval, __u64 now)
 {
-	__u64 least = (SYNPROXY_BURST_LEAST - 1) * interval;
+	__u64 least = (SYNPROXY_BURST_LEAST - 1) * interval, burst = SECOND / SYNPROXY_BURSTS_A_SECOND;
 
-	return least > SECOND / SYNPROXY_BURSTS_A_SECOND ? least : SECOND / SYNPROXY_BURSTS_A_SECOND;
+	if (burst < least)
+		burst = least;
+	return (struct limit){ .now = now, .cost = interval, .ahead = burst, .most = burst + interval + LIMIT_SLACK };
 }
 
 static __always_inline __u64 rate_of(__u64 packets, __u64 nanoseconds)
@@ -69,29 +71,44 @@ static __always_inline __u64 rate_of(__u64 packets, __u64 nanoseconds)
 	return packets * SECOND / (nanoseconds ?: 1);
 }
 
-/* A SYN to a service that is not armed. */
-static __always_inline int arm(const struct packet *pkt, struct synproxy_state *state, __u64 interval, __u64 now,
-			       __u32 service)
-{
-	__u64 due = limit_read(&state->due), ahead;
+/* What a packet has done to its service. */
+enum arming_change {
+	ARMING_UNCHANGED,
+	ARMING_ARMED,
+	ARMING_STOOD_DOWN,
+};
 
-	if (due <= now || due - now > burst_of(interval) + interval + LIMIT_SLACK)
+struct arming {
+	__u32 is_armed;
+	__u32 change; /* enum arming_change */
+	__u64 rate;   /* SYNs a second: when it was armed, or while it was not armed any more */
+};
+
+/* A SYN to a service that is not armed. */
+static __always_inline void arm(struct arming *arming, struct synproxy_state *state, __u64 interval, __u64 now)
+{
+	__u64 due = limit_read(&state->due);
+	struct limit limit = limit_of(interval, now);
+
+	if (due <= now || due - now > limit.most)
 		state->began = now;
-	if (limit_take(&state->due, now, interval, burst_of(interval)))
-		return 0;
-	ahead = (due - state->began) / interval;
-	if (limit_replace(&state->armed, 0, now)) {
-		state->busy = now;
-		state->quiet = 0;
-		write_event(pkt, NEXT, EVENT_ARMED, service, rate_of(ahead, now - state->began));
-	}
-	return 1;
+	if (limit_take(&state->due, &limit))
+		return;
+	arming->is_armed = 1;
+	if (!limit_replace(&state->armed, 0, now))
+		return; /* another CPU was first */
+	state->busy = now;
+	state->quiet = 0;
+	arming->change = ARMING_ARMED;
+	arming->rate = rate_of((due - state->began) / interval, now - state->began);
 }
 
 /* A SYN to a service that is armed. */
 static __always_inline void keep_armed(struct synproxy_state *state, __u64 interval, __u64 now)
 {
-	if (limit_take(&state->half, now, 2 * interval, burst_of(2 * interval))) {
+	struct limit limit = limit_of(2 * interval, now);
+
+	if (limit_take(&state->half, &limit)) {
 		__sync_fetch_and_add(&state->quiet, 1);
 	} else if (now - state->busy > BUSY_INTERVAL) {
 		state->busy = now;
@@ -99,37 +116,49 @@ static __always_inline void keep_armed(struct synproxy_state *state, __u64 inter
 	}
 }
 
-/* Returns 1 while the service, number `service` of the policy, is armed. */
-__noinline int arming_is_armed(const struct packet *pkt, const struct synproxy_service *service, __u32 number,
-			       __u32 is_syn)
+/* A segment to a service that is armed since then. */
+static __always_inline void watch(struct arming *arming, struct synproxy_state *state, __u64 interval, __u64 now,
+				  __u64 since, __u32 is_syn)
+{
+	__u64 busy = state->busy;
+
+	if (now <= busy || now - busy <= SYNPROXY_HOLD) {
+		arming->is_armed = 1;
+		if (is_syn)
+			keep_armed(state, interval, now);
+		return;
+	}
+	if (!limit_replace(&state->armed, since, 0))
+		return;
+	arming->change = ARMING_STOOD_DOWN;
+	arming->rate = rate_of(state->quiet, now - busy);
+}
+
+/* Whether the service is armed for this packet. A function of its own: the verifier checks it once. */
+__noinline int arming_ask(const struct synproxy_service *service, __u32 is_syn, struct arming *arming)
 {
 	struct synproxy_state *state;
-	__u64 now, since, busy;
+	__u64 now, since;
 
-	if (UNUSED(config.synproxy) || !pkt || !service)
+	if (UNUSED(config.synproxy) || !service || !arming)
 		return 0;
+	*arming = (struct arming){ .is_armed = !service->interval };
 	state = bpf_map_lookup_elem(&synproxy_states, &(__u32){ service->state });
 	if (!state)
 		return 0;
 	since = state->armed;
 	if (!is_syn && (!since || !service->interval))
-		return !service->interval;
+		return 0;
 	now = packet_time();
 	if (is_syn)
 		count_syn(service->state, now);
 	if (!service->interval)
-		return 1;
-	if (!since)
-		return arm(pkt, state, service->interval, now, number);
-	busy = state->busy;
-	if (now > busy && now - busy > SYNPROXY_HOLD) {
-		if (limit_replace(&state->armed, since, 0))
-			write_event(pkt, NEXT, EVENT_STOOD_DOWN, number, rate_of(state->quiet, now - busy));
-		return is_syn && arm(pkt, state, service->interval, now, number);
-	}
-	if (is_syn)
-		keep_armed(state, service->interval, now);
-	return 1;
+		return 0;
+	if (since)
+		watch(arming, state, service->interval, now, since, is_syn);
+	else
+		arm(arming, state, service->interval, now);
+	return 0;
 }
 
 #endif

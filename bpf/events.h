@@ -20,6 +20,12 @@ struct {
 	__type(value, __u64);
 } events_lost SEC(".maps");
 
+/* One of so many. */
+static __always_inline int is_sampled(__u32 of)
+{
+	return (__u64)bpf_get_prandom_u32() * of >> 32 == 0;
+}
+
 static __always_inline void event_lost(void)
 {
 	__u64 *lost = bpf_map_lookup_elem(&events_lost, &(__u32){ 0 });

@@ -15,7 +15,7 @@
 
 #include "answer.h"
 #include "checksum.h"
-#include "limit.h"
+#include "rate.h"
 #include "packet.h"
 #include "parse.h"
 #include "record.h"
@@ -75,8 +75,14 @@ static __always_inline int may_reset(const struct packet *pkt)
 static __always_inline int is_in_time(void)
 {
 	__u64 *due = bpf_map_lookup_elem(&reject_due, &(__u32){ 0 });
+	const struct limit limit = {
+		.now = packet_time(),
+		.cost = REJECT_INTERVAL,
+		.ahead = REJECT_BURST,
+		.most = REJECT_BURST + REJECT_INTERVAL + LIMIT_SLACK,
+	};
 
-	return due && limit_take(due, packet_time(), REJECT_INTERVAL, REJECT_BURST);
+	return due && limit_take(due, &limit);
 }
 
 /* RFC 9293, section 3.5.2, group 1: its sequence number is what the segment acknowledges, or else it acknowledges all

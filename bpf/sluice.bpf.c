@@ -9,6 +9,7 @@
 #include "filter.h"
 #include "fragments.h"
 #include "leave.h"
+#include "limit.h"
 #include "synproxy.h"
 
 SEC("xdp.frags")
@@ -28,6 +29,8 @@ int sluice(struct xdp_md *ctx)
 		verdict = stage_block(ctx, pkt);
 	if (verdict == NEXT)
 		verdict = stage_fragments(ctx, pkt);
+	if (verdict == NEXT)
+		verdict = stage_limit(ctx, pkt);
 	if (verdict == NEXT)
 		verdict = stage_synproxy(ctx, pkt);
 	if (verdict == NEXT)

@@ -126,7 +126,8 @@ __noinline int synproxy_judge(struct xdp_md *ctx, struct packet *pkt, __u64 serv
 {
 	const struct synproxy_services *all;
 	const struct synproxy_service *service;
-	enum verdict verdict;
+	struct arming arming = {};
+	enum verdict verdict = NEXT;
 	__u32 number;
 
 	if (UNUSED(config.synproxy) || !pkt)
@@ -137,11 +138,15 @@ __noinline int synproxy_judge(struct xdp_md *ctx, struct packet *pkt, __u64 serv
 		return NEXT;
 	number = lowest(services) & (SYNPROXY_SERVICES_MAX - 1);
 	service = &all->items[number];
-	if (!arming_is_armed(pkt, service, number, is_syn(pkt)))
-		return NEXT;
-	verdict = is_syn(pkt) ? answer_syn(ctx, pkt, service) : check_segment(ctx, pkt, service);
-	if (verdict != NEXT)
-		pkt->rule = service->slot;
+	arming_ask(service, is_syn(pkt), &arming);
+	if (arming.is_armed)
+		verdict = is_syn(pkt) ? answer_syn(ctx, pkt, service) : check_segment(ctx, pkt, service);
+	pkt->rule = service->slot;
+	if (config.events && arming.change)
+		write_event(pkt, verdict, arming.change == ARMING_ARMED ? EVENT_ARMED : EVENT_STOOD_DOWN, number,
+			    arming.rate);
+	if (verdict == NEXT)
+		pkt->rule = PREFIX_NONE;
 	return verdict;
 }
 

@@ -103,10 +103,10 @@ struct classifier_layout {
 /* The entry of each group. What the verifier has not deleted is never read before it is written. */
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS]
 /* In BPF a function that is checked by itself: inlined twenty times, it is more than the verifier takes. */
-#define CLASSIFIER_EXTRA4(image, layout, key, number) classify_extra4(key, number)
-#define CLASSIFIER_EXTRA6(image, layout, key, number) classify_extra6(key, number)
-__u64 classify_extra4(const struct filter_key *key, __u32 number);
-__u64 classify_extra6(const struct filter_key *key, __u32 number);
+#define CLASSIFIER_EXTRA4(image, layout, key, number) classify_extra4(layout, key, number)
+#define CLASSIFIER_EXTRA6(image, layout, key, number) classify_extra6(layout, key, number)
+static __u64 classify_extra4(const struct classifier_layout *layout, const struct filter_key *key, __u32 number);
+static __u64 classify_extra6(const struct classifier_layout *layout, const struct filter_key *key, __u32 number);
 #else
 #define CLASSIFIER_EXTRA4 classifier_extra
 #define CLASSIFIER_EXTRA6 classifier_extra
@@ -114,8 +114,14 @@ __u64 classify_extra6(const struct filter_key *key, __u32 number);
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS] = { 0 }
 #endif
 
-#define CLASSIFIER_PLACEHOLDER4 0x5c1a551f40000000ULL
-#define CLASSIFIER_PLACEHOLDER6 0x5c1a551f60000000ULL
+/* Ordered lists of rules, each with a classifier of its own for either version of IP. */
+enum classifier_list {
+	CLASSIFIER_FILTER,
+	CLASSIFIER_LIMIT,
+	CLASSIFIER_LISTS,
+};
+
+#define CLASSIFIER_PLACEHOLDER(list, version) (0x5c1a551f00000000ULL | (version) << 28 | (list) << 24)
 
 #define CLASSIFIER_NO_HASH 64
 

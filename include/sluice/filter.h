@@ -125,15 +125,19 @@ enum filter_per {
 	FILTER_PER_SOURCE_DPORT, /* the source, and the destination port that it sends to */
 };
 
+#define FILTER_BYTE_SHIFT 16 /* from 2^-16 nanoseconds to whole ones */
+
 /* Most rules do not need it. */
 struct filter_more {
-	__u64 interval;	       /* what a packet, or a byte, takes of the limit's time; 0: no limit */
-	__u64 burst;	       /* nanoseconds that a key may be ahead: what all of a burst but its last packet take */
+	__u64 interval;	       /* nanoseconds a packet takes of the limit's time; 0: no limit */
+	__u64 burst;	       /* nanoseconds that a key may be ahead: (packets of a burst - 1) * interval */
 	__u32 log;	       /* one of so many packets becomes an event; 0: none does */
 	__u32 ban_timeout;     /* seconds; 0: the set's own */
 	__u8 per;	       /* enum filter_per */
 	__u8 length4, length6; /* leading bits of the address that are the key */
-	__u8 bytes; /* 1: `interval` is 2^-16 nanoseconds for each byte of the frame; 0: nanoseconds a packet */
+	/* 1: a limit in bytes of the frame. Each takes `interval` 2^-16 nanoseconds, and `burst` is what all bytes of a
+	 * burst take. */
+	__u8 bytes;
 	__u8 ban; /* 1 + number of the set, among those of DYNAMIC_BAN, that a source over the limit goes into; 0: none
 		   */
 	__u8 reserved[3];

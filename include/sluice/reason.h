@@ -34,8 +34,14 @@
 	X(81, FILTER_LIMIT, "filter", "filter-limit", "over the limit of the rule of the filter that matched") \
 	X(82, FILTER_REJECT, "filter", "filter-reject", \
 	  "a rule of the filter rejects it: answered (tx), or dropped where an answer is not allowed") \
+	X(83, FILTER_LIMIT_BAN, "filter", "filter-limit-ban", \
+	  "over a limit of the filter that bans: its source was put into a dynamic set") \
+	X(84, FILTER_LIMIT_FULL, "filter", "filter-limit-full", \
+	  "over a limit of the filter that bans, but the dynamic set has no room for its source") \
 	X(96, LIMIT, "limit", "limit", "over a limit of the limit stage") \
 	X(97, LIMIT_BAN, "limit", "limit-ban", "over a limit that bans: its source was put into a dynamic set") \
+	X(98, LIMIT_FULL, "limit", "limit-full", \
+	  "over a limit that bans, but the dynamic set has no room for its source") \
 	X(112, SYNPROXY_COOKIE, "synproxy", "synproxy-cookie", "a SYN answered with a cookie (tx)") \
 	X(113, SYNPROXY_INVALID, "synproxy", "synproxy-invalid", \
 	  "an ACK to a service that is armed: of no connection, and without a cookie of this host") \

@@ -14,6 +14,7 @@
 #include "datapath/digest.h"
 #include "datapath/dynamic.h"
 #include "datapath/filter.h"
+#include "datapath/lists.h"
 #include "datapath/log.h"
 #include "datapath/state.h"
 #include "datapath/synproxy.h"
@@ -119,15 +120,6 @@ static int fill_table(int fd, const struct image *image, const uint32_t *slots, 
 	return is_same ? 0 : error_set(error, EIO, "a prefix table reads back other than it was written");
 }
 
-static int fill_classifiers(struct sluice_bpf *skeleton, const struct compiled *compiled, struct error *error)
-{
-	int err = classifier_fill(bpf_map__fd(skeleton->maps.classifier4), &compiled->filter.classifier4);
-
-	if (!err)
-		err = classifier_fill(bpf_map__fd(skeleton->maps.classifier6), &compiled->filter.classifier6);
-	return err ? refused(error, err, "cannot fill the classifier") : 0;
-}
-
 /* Counters that are there are counted on in; those of rules only if there are enough. */
 static int prepare_counters(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct load *how,
 			    struct error *error)
@@ -175,9 +167,7 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 			err = bpf_map__set_value_size(map, count * sizeof(uint64_t));
 	}
 	if (!err)
-		err = classifier_prepare(out->skeleton->maps.classifier4, &compiled->filter.classifier4);
-	if (!err)
-		err = classifier_prepare(out->skeleton->maps.classifier6, &compiled->filter.classifier6);
+		err = lists_prepare(out->skeleton, compiled);
 	if (!err)
 		err = filter_prepare(out->skeleton, compiled, how->state);
 	if (!err)
@@ -191,13 +181,14 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->images[t],
 					 t < TABLE_FILTER_SOURCE4 ? how->slots : NULL, error);
 	}
-	if (!err)
-		err = fill_classifiers(out->skeleton, compiled, error);
 	if (err)
 		return err;
-	err = filter_fill(out->skeleton, compiled, how->state, how->slots);
+	err = lists_fill(out->skeleton, compiled, how->slots);
 	if (err)
-		return refused(error, err, "cannot fill the filter");
+		return refused(error, err, "cannot fill the rules");
+	err = filter_begin(out->skeleton, how->state);
+	if (err)
+		return refused(error, err, "cannot begin the limits");
 	err = synproxy_fill(out->skeleton, compiled, how->slots);
 	if (err)
 		return refused(error, err, "cannot fill the synproxy");
@@ -265,19 +256,33 @@ enum likeness {
 	LIKE_TWIN, /* the same, counters and all */
 };
 
-static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+static int share_list(const uint32_t *ids, uint32_t count, const struct list_maps *list, struct error *error)
 {
-	struct bpf_map *maps[] = {
-		skeleton->maps.classifier4, skeleton->maps.classifier6,	  skeleton->maps.filter_actions,
-		skeleton->maps.filter_more, skeleton->maps.dynamic_heads, skeleton->maps.dynamic_entries,
-		skeleton->maps.synproxy_list, skeleton->maps.synproxy_masks,
-	};
+	struct bpf_map *maps[] = { list->classifier4, list->classifier6, list->actions, list->more };
 	int err = 0;
 
-	for (int t = 0; t < TABLE_COUNT && !err; t++)
-		err = share(ids, count, table_map(skeleton, t), error);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
 		err = share(ids, count, maps[i], error);
+	return err;
+}
+
+static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+{
+	int err = share(ids, count, skeleton->maps.dynamic_heads, error);
+
+	if (!err)
+		err = share(ids, count, skeleton->maps.dynamic_entries, error);
+	if (!err)
+		err = share(ids, count, skeleton->maps.synproxy_list, error);
+	if (!err)
+		err = share(ids, count, skeleton->maps.synproxy_masks, error);
+	for (int t = 0; t < TABLE_COUNT && !err; t++)
+		err = share(ids, count, table_map(skeleton, t), error);
+	for (enum classifier_list l = 0; l < CLASSIFIER_LISTS && !err; l++) {
+		struct list_maps list = list_maps(skeleton, l);
+
+		err = share_list(ids, count, &list, error);
+	}
 	return err;
 }
 
@@ -286,8 +291,8 @@ static int share_state(const uint32_t *ids, uint32_t count, struct sluice_bpf *s
 	struct bpf_map *maps[] = {
 		skeleton->maps.counters,   skeleton->maps.rules,  skeleton->maps.limits,
 		skeleton->maps.fragments,  skeleton->maps.events, skeleton->maps.events_lost,
-		skeleton->maps.reject_due, skeleton->maps.synproxy_states, skeleton->maps.synproxy_counts,
-		skeleton->maps.synproxy_proven,
+		skeleton->maps.reject_due, skeleton->maps.bans,	  skeleton->maps.bans_full,
+		skeleton->maps.synproxy_states, skeleton->maps.synproxy_counts, skeleton->maps.synproxy_proven,
 	};
 	int err = 0;
 
@@ -385,6 +390,14 @@ void program_object_digest(char *digest)
 	digest_finish(sum, digest);
 }
 
+static void digest_list(struct digest *sum, const struct compiled_list *list)
+{
+	digest_add(sum, list->actions, list->count * sizeof(*list->actions));
+	digest_add(sum, list->more, list->more_count * sizeof(*list->more));
+	digest_add(sum, list->classifier4.words, list->classifier4.count * sizeof(__u64));
+	digest_add(sum, list->classifier6.words, list->classifier6.count * sizeof(__u64));
+}
+
 void program_digest(const struct compiled *compiled, char *digest)
 {
 	struct digest *sum = digest_start();
@@ -400,10 +413,8 @@ void program_digest(const struct compiled *compiled, char *digest)
 			digest_add(sum, &entry->value, sizeof(entry->value));
 		}
 	}
-	digest_add(sum, compiled->filter.actions, compiled->filter.count * sizeof(*compiled->filter.actions));
-	digest_add(sum, compiled->filter.more, compiled->filter.more_count * sizeof(*compiled->filter.more));
-	digest_add(sum, compiled->filter.classifier4.words, compiled->filter.classifier4.count * sizeof(__u64));
-	digest_add(sum, compiled->filter.classifier6.words, compiled->filter.classifier6.count * sizeof(__u64));
+	digest_list(sum, &compiled->limit);
+	digest_list(sum, &compiled->filter);
 	digest_add(sum, compiled->synproxy.masks, compiled->synproxy.mask_count * sizeof(*compiled->synproxy.masks));
 	for (size_t i = 0; i < compiled->dynamic_count; i++)
 		digest_add(sum, compiled->dynamic[i].set->name, strlen(compiled->dynamic[i].set->name) + 1);

@@ -4,14 +4,14 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "datapath/filter.h"
+#include "datapath/lists.h"
 #include "datapath/state.h"
 #include "sluice.skel.h"
 
@@ -162,14 +162,6 @@ int synproxy_copy_states(const struct sluice_bpf *skeleton, int running)
 	return err;
 }
 
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * NANOSECONDS + time.tv_nsec;
-}
-
 static int read_counts(int fd, uint32_t number, uint64_t second, struct service_tally *tally)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -195,7 +187,7 @@ int synproxy_read(const struct state *state, uint64_t key, struct service_tally 
 {
 	struct service_tally read = { 0 };
 	struct synproxy_state *states;
-	uint64_t time = now();
+	uint64_t time = clock_now();
 	int err = 0;
 
 	*tally = read;
