@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
- * arming: whether a service is under attack, decided by its packets alone. SYNs of all CPUs are held against the rate as a
- * limit would (include/sluice/limit.h): the first that is over it arms the service. While it is armed they are held
- * against half the rate, and when none was over that for SYNPROXY_HOLD, the next packet has the service stand down.
+ * arming: whether a service is under attack, decided by its packets alone. SYNs of all CPUs are held against the rate
+ * as a limit would (include/sluice/limit.h): the first that is over it arms the service. While it is armed they are
+ * held against half the rate, and when none was over that for SYNPROXY_HOLD, the next packet has the service stand
+ * down.
  */
 #ifndef SLUICE_BPF_ARMING_H
 #define SLUICE_BPF_ARMING_H

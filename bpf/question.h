@@ -5,8 +5,8 @@
  * the SYN again. So who sends from an address that is not its own never sends the right reset. A source that has is
  * admitted for a while: only then is there something to keep.
  *
- * The cookie is one of the kernel's (bpf_tcp_raw_gen_syncookie_ipv4), of a SYN with the sequence number 0: the reset does
- * not tell that of the true one. It holds for one to two minutes, and one number in 500 million is one.
+ * The cookie is one of the kernel's (bpf_tcp_raw_gen_syncookie_ipv4), of a SYN with the sequence number 0: the reset
+ * does not tell that of the true one. It holds for one to two minutes, and one number in 500 million is one.
  */
 #ifndef SLUICE_BPF_QUESTION_H
 #define SLUICE_BPF_QUESTION_H

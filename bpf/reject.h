@@ -137,8 +137,8 @@ static __always_inline int answer_reset(struct xdp_md *ctx, const struct packet 
 		out += sizeof(struct ipv6hdr);
 	}
 	*(struct tcphdr *)out = reset;
-	return set_frame_length(ctx,
-			 network + sizeof(reset) + (pkt->version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
+	return set_frame_length(ctx, network + sizeof(reset) +
+					     (pkt->version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
 }
 
 struct icmp_answer {

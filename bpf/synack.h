@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
- * synack: a SYN becomes the SYN-ACK that answers it, in place, with its VLAN tags, and leaves through the interface that
- * it came in by. What the answer says is the business of syncookie.h and question.h.
+ * synack: a SYN becomes the SYN-ACK that answers it, in place, with its VLAN tags, and leaves through the interface
+ * that it came in by. What the answer says is the business of syncookie.h and question.h.
  */
 #ifndef SLUICE_BPF_SYNACK_H
 #define SLUICE_BPF_SYNACK_H
@@ -146,13 +146,13 @@ static __always_inline __u32 synack_write_segment(const struct packet *pkt, stru
 		length += 4;
 	}
 	work->tcp.doff = length / 4;
-	work->tcp.check = checksum(
-		add_words(pseudo_header(pkt, IPPROTO_TCP, length), work->words, sizeof(work->words) / 4));
+	work->tcp.check =
+		checksum(add_words(pseudo_header(pkt, IPPROTO_TCP, length), work->words, sizeof(work->words) / 4));
 	return length;
 }
 
-/* Makes the frame what work->synack says. Returns enum verdict: TX, or NEXT with the frame as it was where it cannot get
- * longer. A function of its own: the verifier checks it once. */
+/* Makes the frame what work->synack says. Returns enum verdict: TX, or NEXT with the frame as it was where it cannot
+ * get longer. A function of its own: the verifier checks it once. */
 __noinline int synack_answer(struct xdp_md *ctx, const struct packet *pkt)
 {
 	struct synack_work *work;

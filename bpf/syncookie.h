@@ -4,8 +4,8 @@
  * kernel takes the ACK which brings it back and makes the connection; nothing is kept in between.
  *
  * The cookie is made with the socket that listens (bpf_tcp_gen_syncookie), which notes there that cookies are out: a
- * kernel takes none for a socket without such a note (tcp_synq_no_recent_overflow). It refuses while the socket has room
- * for the connection and net.ipv4.tcp_syncookies is 1; then the SYN goes on to the kernel, which has that room.
+ * kernel takes none for a socket without such a note (tcp_synq_no_recent_overflow). It refuses while the socket has
+ * room for the connection and net.ipv4.tcp_syncookies is 1; then the SYN goes on to the kernel, which has that room.
  */
 #ifndef SLUICE_BPF_SYNCOOKIE_H
 #define SLUICE_BPF_SYNCOOKIE_H

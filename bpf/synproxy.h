@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
- * synproxy: while a service is flooded with SYNs, this stage answers them, and only who shows that its address is its own
- * costs the service anything. Services of this host: syncookie.h; services behind it: question.h.
+ * synproxy: while a service is flooded with SYNs, this stage answers them, and only who shows that its address is its
+ * own costs the service anything. Services of this host: syncookie.h; services behind it: question.h.
  */
 #ifndef SLUICE_BPF_SYNPROXY_H
 #define SLUICE_BPF_SYNPROXY_H
@@ -157,8 +157,7 @@ static __always_inline enum verdict stage_synproxy(struct xdp_md *ctx, struct pa
 
 	if (!config.synproxy)
 		return NEXT;
-	if (pkt->protocol != IPPROTO_TCP || !(pkt->has & HAS_FLAGS) || pkt->malformed ||
-	    pkt->fragment != FRAGMENT_NONE)
+	if (pkt->protocol != IPPROTO_TCP || !(pkt->has & HAS_FLAGS) || pkt->malformed || pkt->fragment != FRAGMENT_NONE)
 		return NEXT;
 	all = bpf_map_lookup_elem(&synproxy_list, &(__u32){ 0 });
 	if (!all)

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "compile/compile.h"
+#include "compile/synproxy.h"
 #include "compile/unreached.h"
 #include "datapath/inspect.h"
 #include "datapath/set.h"
@@ -105,6 +106,25 @@ static void print_filter(const struct compiled *compiled)
 	warn_linear(compiled, &compiled->filter.classifier6);
 }
 
+static void print_synproxy(const struct compiled *compiled)
+{
+	const struct compiled_synproxy *synproxy = &compiled->synproxy;
+
+	if (!synproxy->count)
+		return;
+	printf("  synproxy: %zu service%s\n", synproxy->count, synproxy->count == 1 ? "" : "s");
+	fflush(stdout);
+	for (size_t i = 0; i < synproxy->count; i++) {
+		const struct location *where = &compiled->rules[synproxy->first + i].where;
+
+		if (!synproxy_is_reached(compiled, i))
+			fprintf(stderr,
+				"%s:%d:%d: warning: no packet is for this service: those before it have all its "
+				"ports\n",
+				where->file, where->line, where->column);
+	}
+}
+
 /* Loads the program when the caller may, because only the verifier knows what is left of it; else says what is known.
  */
 static int print_cost(const struct compiled *compiled, uint32_t instructions, struct error *error)
@@ -135,6 +155,7 @@ static int check_interface(const struct interface *interface, uint32_t instructi
 		       mode_name(interface->mode), fragments_name(interface->fragments),
 		       verdict_name(interface->malformed), verdict_name(interface->default_verdict),
 		       compiled.rule_count, compiled.rule_count == 1 ? "" : "s");
+		print_synproxy(&compiled);
 		print_filter(&compiled);
 		print_tables(&compiled);
 		err = print_cost(&compiled, instructions, error);

@@ -50,6 +50,7 @@ void cli_warn(const struct policy *policy)
 			fprintf(stderr, "%s:%d:%d: warning: nothing uses set %s\n", set->where.file, set->where.line,
 				set->where.column, set->name);
 	}
+	settings_warn(policy);
 }
 
 void cli_print_line(const json_t *object)

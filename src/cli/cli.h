@@ -42,6 +42,9 @@ void cli_print_line(const json_t *object);
 /* Warns on stderr of sets that are empty (a list that failed to arrive, mostly) and of sets that nothing uses. */
 void cli_warn(const struct policy *policy);
 
+/* Warns of settings of the kernel that take from the policy what it says. */
+void settings_warn(const struct policy *policy);
+
 /* Prints the error and returns STATUS_FAILED. */
 int cli_failed(const struct error *error);
 

@@ -52,7 +52,7 @@ struct rule {
 	struct location where; /* of the statement; borrowed from the policy */
 	const char *set; /* of a block: name of its set, NULL for prefixes written there; borrowed from the policy */
 	const char *counter; /* of a filter: `count NAME`, NULL: none; borrowed from the policy */
-	uint64_t service; /* of a synproxy: what tells it from others, whatever arms it; else 0 */
+	uint64_t service;    /* of a synproxy: what tells it from others, whatever arms it; else 0 */
 };
 
 /* A dynamic set that the interface names: number `index` of the maps of bpf/sets.h. */

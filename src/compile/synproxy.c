@@ -66,8 +66,7 @@ static void hold(struct helds families[2], const struct filter_addresses *to, ui
 		for (size_t i = 0; i < prefixes->count; i++) {
 			struct helds *helds = &families[prefixes->items[i].version == 6];
 
-			helds->items =
-				xgrow(helds->items, helds->count, &helds->capacity, sizeof(*helds->items));
+			helds->items = xgrow(helds->items, helds->count, &helds->capacity, sizeof(*helds->items));
 			helds->items[helds->count++] = (struct held){ prefixes->items[i], bit };
 		}
 	}
@@ -160,6 +159,20 @@ int compile_synproxy(struct compiled *out, struct error *error)
 	free(families[0].items);
 	free(families[1].items);
 	return err;
+}
+
+bool synproxy_is_reached(const struct compiled *compiled, size_t number)
+{
+	uint64_t bit = 1ULL << number;
+	uint64_t before = compiled->config.synproxy_any & (bit - 1);
+
+	for (size_t port = 0; port < 65536; port++) {
+		uint64_t services = compiled->synproxy.services->ports[port];
+
+		if (services & bit && !(services & before))
+			return true;
+	}
+	return false;
 }
 
 void compiled_synproxy_free(struct compiled_synproxy *synproxy)

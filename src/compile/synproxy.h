@@ -9,6 +9,9 @@
  * configuration. The rules of the block are there already. Returns 0, or -EINVAL with `error` set. */
 int compile_synproxy(struct compiled *out, struct error *error);
 
+/* False when services before that one, of all addresses, have all its ports. */
+bool synproxy_is_reached(const struct compiled *compiled, size_t number);
+
 void compiled_synproxy_free(struct compiled_synproxy *synproxy);
 
 #endif

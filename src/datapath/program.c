@@ -289,10 +289,12 @@ static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *
 static int share_state(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
 {
 	struct bpf_map *maps[] = {
-		skeleton->maps.counters,   skeleton->maps.rules,  skeleton->maps.limits,
-		skeleton->maps.fragments,  skeleton->maps.events, skeleton->maps.events_lost,
-		skeleton->maps.reject_due, skeleton->maps.bans,	  skeleton->maps.bans_full,
-		skeleton->maps.synproxy_states, skeleton->maps.synproxy_counts, skeleton->maps.synproxy_proven,
+		skeleton->maps.counters,	skeleton->maps.rules,
+		skeleton->maps.limits,		skeleton->maps.fragments,
+		skeleton->maps.events,		skeleton->maps.events_lost,
+		skeleton->maps.reject_due,	skeleton->maps.bans,
+		skeleton->maps.bans_full,	skeleton->maps.synproxy_states,
+		skeleton->maps.synproxy_counts, skeleton->maps.synproxy_proven,
 	};
 	int err = 0;
 

@@ -26,14 +26,14 @@ static uint64_t read_receive(void)
 	CLEANUP_FREE char *text = NULL;
 	size_t length;
 
-	return text_read("/proc/sys/net/core/rmem_max", 64, &text, &length) ? RECEIVE_DEFAULT : strtoull(text, NULL, 10);
+	return text_read("/proc/sys/net/core/rmem_max", 64, &text, &length) ? RECEIVE_DEFAULT
+									    : strtoull(text, NULL, 10);
 }
 
 static int reuse(struct bpf_map *map, const struct state *state, enum state_map which)
 {
-	return bpf_map__autocreate(map) && state && state->maps[which] >= 0
-		       ? bpf_map__reuse_fd(map, state->maps[which])
-		       : 0;
+	return bpf_map__autocreate(map) && state && state->maps[which] >= 0 ? bpf_map__reuse_fd(map, state->maps[which])
+									    : 0;
 }
 
 int synproxy_prepare_like(struct sluice_bpf *skeleton)
@@ -115,8 +115,7 @@ static int take_state(const struct sluice_bpf *skeleton, struct synproxy_state *
 static int assign_states(const struct sluice_bpf *skeleton, const struct compiled *compiled,
 			 struct synproxy_services *services)
 {
-	struct synproxy_state *states =
-		map_states(bpf_map__fd(skeleton->maps.synproxy_states), PROT_READ | PROT_WRITE);
+	struct synproxy_state *states = map_states(bpf_map__fd(skeleton->maps.synproxy_states), PROT_READ | PROT_WRITE);
 	uint64_t load = 0;
 	int err = 0;
 

@@ -27,7 +27,7 @@ int synproxy_fill(struct sluice_bpf *skeleton, const struct compiled *compiled, 
 int synproxy_copy_states(const struct sluice_bpf *skeleton, int running);
 
 struct service_tally {
-	bool is_known; /* it has a state */
+	bool is_known;	/* it has a state */
 	uint64_t armed; /* since when, nanoseconds of CLOCK_MONOTONIC; 0: it is not */
 	uint64_t rate;	/* SYNs in the last whole second */
 	uint64_t packets[SYNPROXY_COUNTS];

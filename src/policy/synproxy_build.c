@@ -44,8 +44,9 @@ int build_synproxy_rule(struct parse *parse, struct location where)
 	if (synproxy->rule_count == SYNPROXY_SERVICES_MAX) {
 		err = error_at(parse->error, where, "interface %s has more than %d services in `synproxy`",
 			       build_newest(parse)->name, SYNPROXY_SERVICES_MAX);
-		error_hint(parse->error,
-			   "services that are armed together are one: tcp to { 192.0.2.1, 192.0.2.2 } dport { 80, 443 }");
+		error_hint(
+			parse->error,
+			"services that are armed together are one: tcp to { 192.0.2.1, 192.0.2.2 } dport { 80, 443 }");
 		return err;
 	}
 	synproxy->rules =
