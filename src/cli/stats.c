@@ -54,13 +54,16 @@ static void add_usage(json_t *entry, const struct pins *pins, const char *name)
 /* A service without it is always armed. */
 #define ABOVE " above "
 
-static void add_service(json_t *services, const char *where, const struct described_rule *rule,
+/* Known by its interface and its text: several may stand on one line. */
+static void add_service(json_t *services, const char *interface, const char *where, const struct described_rule *rule,
 			const struct counter *counter, const struct service_tally *tally)
 {
-	json_t *entry = add(services, where, counter);
+	CLEANUP_FREE char *name = xasprintf("%s: %s", interface, rule->text);
+	json_t *entry = add(services, name, counter);
 	char text[CLOCK_TEXT_MAX];
 
-	add_text(entry, rule->text);
+	json_object_set_new(entry, "rule", json_string(where));
+	json_object_set_new(entry, "text", json_string(rule->text));
 	json_object_set_new(entry, "armed", json_boolean(tally->armed || !strstr(rule->text, ABOVE)));
 	if (tally->armed)
 		json_object_set_new(entry, "armed_since", json_string(clock_text(tally->armed, text)));
@@ -90,7 +93,7 @@ static void add_interface(json_t *stats, const struct pins *pins, const struct d
 		if (rule->counter)
 			add(json_object_get(stats, "counters"), rule->counter, &tally->rules[i]);
 		if (rule->service)
-			add_service(json_object_get(stats, "services"), where, rule, &tally->rules[i],
+			add_service(json_object_get(stats, "services"), interface->name, where, rule, &tally->rules[i],
 				    &tally->services[i]);
 	}
 }
@@ -173,11 +176,12 @@ static void print_table(json_t *table, const char *title, bool zeros, const json
 		json_int_t packets = json_integer_value(json_object_get(entry, "packets"));
 		const json_t *before = json_object_get(json_object_get(earlier, title), name);
 		const char *text = json_string_value(json_object_get(entry, "text"));
+		const char *rule = json_string_value(json_object_get(entry, "rule"));
 
 		if (!packets && !zeros)
 			continue;
-		printf("%-8.*s %-24s %14lld %16lld", (int)strlen(title) - 1, title, name, (long long)packets,
-		       (long long)json_integer_value(json_object_get(entry, "bytes")));
+		printf("%-8.*s %-24s %14lld %16lld", (int)strlen(title) - 1, title, rule ? rule : name,
+		       (long long)packets, (long long)json_integer_value(json_object_get(entry, "bytes")));
 		if (earlier)
 			printf(" %12.0f/s",
 			       (double)(packets - json_integer_value(json_object_get(before, "packets"))) / seconds);
