@@ -150,6 +150,22 @@ __noinline int synproxy_judge(struct xdp_md *ctx, struct packet *pkt, __u64 serv
 	return verdict;
 }
 
+/* Most packets: of a connection to a port that has one service, which is not armed, or is behind this box. A call would
+ * cost them more than all that is looked at here. */
+static __always_inline int is_idle(const struct packet *pkt, const struct synproxy_services *all, __u64 services)
+{
+	const struct synproxy_service *service;
+	const struct synproxy_state *state;
+
+	if (is_syn(pkt) || services & (services - 1))
+		return 0;
+	service = &all->items[lowest(services) & (SYNPROXY_SERVICES_MAX - 1)];
+	if (service->gateway)
+		return !(pkt->tcp_flags & TCP_RST);
+	state = bpf_map_lookup_elem(&synproxy_states, &(__u32){ service->state });
+	return service->interval && state && !state->armed;
+}
+
 static __always_inline enum verdict stage_synproxy(struct xdp_md *ctx, struct packet *pkt)
 {
 	const struct synproxy_services *all;
@@ -163,7 +179,9 @@ static __always_inline enum verdict stage_synproxy(struct xdp_md *ctx, struct pa
 	if (!all)
 		return NEXT;
 	services = all->ports[pkt->destination_port];
-	return services ? synproxy_judge(ctx, pkt, services) : NEXT;
+	if (!services || is_idle(pkt, all, services))
+		return NEXT;
+	return synproxy_judge(ctx, pkt, services);
 }
 
 #endif
