@@ -101,6 +101,7 @@ static void print_stages(const struct config *config, const struct record *recor
 		{ "parse", true },
 		{ "block", blocks(config) },
 		{ "fragments", config->fragments_drop || config->fragments_track },
+		{ "synproxy", config->synproxy },
 		{ "filter", config->filter },
 		{ "default", true },
 	};
