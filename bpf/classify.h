@@ -7,6 +7,7 @@
 #ifndef SLUICE_BPF_CLASSIFY_H
 #define SLUICE_BPF_CLASSIFY_H
 
+#include "key.h"
 #include "prefixes.h"
 #include "sluice/classifier4.h"
 #include "sluice/classifier6.h"
@@ -63,44 +64,46 @@ static __always_inline long classify_linear6(void *map, const struct classifier_
 	return linear->best != best;
 }
 
-/* The lowest number of a rule that matches, CLASSIFIER_NONE when none does. */
-static __always_inline __u32 classify4(void *map, const struct classifier_layout *layout, classify_leaf *leaf,
-				       const struct filter_key *key)
+/* The lowest number of a rule that matches, but for the linear rest; CLASSIFIER_NONE when none does. */
+static __always_inline __u32 classify4(void *map, const struct classifier_layout *layout, const struct filter_key *key)
 {
-	struct classify_linear linear = { .key = key, .best = CLASSIFIER_NONE };
 	const __u8 *image;
 
 	if (!CLASSIFIER_CONSTANT(layout, end))
 		return CLASSIFIER_NONE;
 	image = bpf_map_lookup_elem(map, &(__u32){ 0 });
-	if (!image)
-		return CLASSIFIER_NONE;
-	linear.best = classifier4_forest(image, layout, key);
-	if (CLASSIFIER_CONSTANT(layout, linear_leaves) && CLASSIFIER_CONSTANT(layout, linear_first) < linear.best)
-		bpf_loop(CLASSIFIER_CONSTANT(layout, linear_leaves), leaf, &linear, 0);
-	return linear.best;
+	return image ? classifier4_forest(image, layout, key) : CLASSIFIER_NONE;
 }
 
-static __always_inline __u32 classify6(void *map, const struct classifier_layout *layout, classify_leaf *leaf,
-				       const struct filter_key *key)
+static __always_inline __u32 classify6(void *map, const struct classifier_layout *layout, const struct filter_key *key)
 {
-	struct classify_linear linear = { .key = key, .best = CLASSIFIER_NONE };
 	const __u8 *image;
 
 	if (!CLASSIFIER_CONSTANT(layout, end))
 		return CLASSIFIER_NONE;
 	image = bpf_map_lookup_elem(map, &(__u32){ 0 });
-	if (!image)
-		return CLASSIFIER_NONE;
-	linear.best = classifier6_forest(image, layout, key);
-	if (CLASSIFIER_CONSTANT(layout, linear_leaves) && CLASSIFIER_CONSTANT(layout, linear_first) < linear.best)
+	return image ? classifier6_forest(image, layout, key) : CLASSIFIER_NONE;
+}
+
+/* The same with the linear rest; `best` is what the rest of the rules said. */
+static __always_inline __u32 classify_rest(const struct classifier_layout *layout, classify_leaf *leaf, __u32 best)
+{
+	struct classify_linear linear = { .best = best };
+
+	if (!CLASSIFIER_CONSTANT(layout, linear_leaves) || CLASSIFIER_CONSTANT(layout, linear_first) >= best)
+		return best;
+	linear.key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
+	if (linear.key)
 		bpf_loop(CLASSIFIER_CONSTANT(layout, linear_leaves), leaf, &linear, 0);
 	return linear.best;
 }
 
 /* The classifier of one list (enum classifier_list) and version of IP: its map, named `name` with the version, and
- * name_classify. Leaves of the linear rest and extras are functions of their own, so that the verifier checks them
- * once. */
+ * name_number: the number of the rule, CLASSIFIER_NONE when none matches, which name_rest then has to settle: not in
+ * one function, because of the stack that calls within calls take. `sets` is of key_sets; `filled` is a constant, and
+ * says that an earlier stage has filled the key. Where the rules are so few that all are constants of the program, the
+ * key is too fleeting to be put anywhere. Leaves of the linear rest and extras are functions of their own, so that the
+ * verifier checks them once. */
 #define CLASSIFIER(name, list, version) \
 	PREFIX_TABLE(name##version); /* one value, the whole image */ \
 \
@@ -114,10 +117,29 @@ static __always_inline __u32 classify6(void *map, const struct classifier_layout
 		return classify_linear##version(&name##version, CLASSIFIER_LAYOUT(list, version), number, linear); \
 	} \
 \
-	static __always_inline __u32 name##_classify##version(const struct filter_key *key) \
+	static __always_inline __u32 name##_number##version(struct xdp_md *ctx, const struct packet *pkt, __u64 sets, \
+							    int filled) \
 	{ \
-		return classify##version(&name##version, CLASSIFIER_LAYOUT(list, version), name##_linear##version, \
-					 key); \
+		const struct classifier_layout *layout = CLASSIFIER_LAYOUT(list, version); \
+		const struct filter_key *key; \
+\
+		if (CLASSIFIER_CONSTANT(layout, straight_count)) { \
+			struct filter_key here = {}; \
+\
+			fill_key##version(ctx, pkt, sets, &here); \
+			return classifier##version##_straight(layout, &here); \
+		} \
+		key = key##version(ctx, pkt, sets, filled); \
+		return key ? classify##version(&name##version, layout, key) : CLASSIFIER_NONE; \
+	} \
+\
+	static __always_inline __u32 name##_rest##version(__u32 best) \
+	{ \
+		const struct classifier_layout *layout = CLASSIFIER_LAYOUT(list, version); \
+\
+		if (CLASSIFIER_CONSTANT(layout, straight_count)) \
+			return best; \
+		return classify_rest(layout, name##_linear##version, best); \
 	}
 
 CLASSIFIER(classifier, CLASSIFIER_FILTER, 4)

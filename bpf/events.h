@@ -51,6 +51,8 @@ __noinline int write_event(const struct packet *pkt, __u32 verdict, __u32 kind, 
 	event->kind = kind;
 	event->number = number;
 	event->value = value;
+	event->record.limit = 0;
+	event->record.unused = 0;
 	fill_record(&event->record, pkt, verdict);
 	bpf_ringbuf_submit(event, 0);
 	return 0;

@@ -47,6 +47,8 @@ static __always_inline __u64 key_lanes(const struct packet *pkt)
 	} else if (pkt->has & HAS_ICMP) {
 		source = pkt->icmp_type;
 		destination = pkt->icmp_code;
+	} else if (!(pkt->has & HAS_ADDRESSES)) {
+		destination = pkt->ethertype;
 	}
 	return source << FILTER_SOURCE_PORT_SHIFT | destination << FILTER_DESTINATION_PORT_SHIFT |
 	       key_protocol(pkt) << FILTER_PROTOCOL_SHIFT;
@@ -148,34 +150,42 @@ static __always_inline void fill_key(struct xdp_md *ctx, const struct packet *pk
 		key->mac = key_mac(ctx);
 }
 
-/* Returns the key, filled if this stage is the first that needs it (a constant), or NULL. Not on the stack, because a
- * classifier needs more than half of the 512 bytes that a program's calls have in all. */
-static __always_inline const struct filter_key *key4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets,
-						     int is_first)
+static __always_inline void fill_key4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets, struct filter_key *key)
 {
-	struct filter_key *key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
-
-	if (!pkt || !key || !is_first)
-		return key;
 	key->addresses[0] = 0;
 	if (pkt->version)
 		key->addresses[0] = (__u64)bpf_ntohl(pkt->source.v4) << 32 | bpf_ntohl(pkt->destination.v4);
 	fill_key(ctx, pkt, sets, key);
-	return key;
 }
 
-static __always_inline const struct filter_key *key6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets,
-						     int is_first)
+static __always_inline void fill_key6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets, struct filter_key *key)
 {
-	struct filter_key *key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
-
-	if (!pkt || !key || !is_first)
-		return key;
 	key->addresses[0] = bpf_be64_to_cpu(pkt->source.words[0]);
 	key->addresses[1] = bpf_be64_to_cpu(pkt->source.words[1]);
 	key->addresses[2] = bpf_be64_to_cpu(pkt->destination.words[0]);
 	key->addresses[3] = bpf_be64_to_cpu(pkt->destination.words[1]);
 	fill_key(ctx, pkt, sets, key);
+}
+
+/* The key, filled unless an earlier stage has done so (a constant), or NULL. Not on the stack, because a classifier
+ * needs more than half of the 512 bytes that a program's calls have in all. */
+static __always_inline const struct filter_key *key4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets,
+						     int filled)
+{
+	struct filter_key *key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
+
+	if (pkt && key && !filled)
+		fill_key4(ctx, pkt, sets, key);
+	return key;
+}
+
+static __always_inline const struct filter_key *key6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets,
+						     int filled)
+{
+	struct filter_key *key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
+
+	if (pkt && key && !filled)
+		fill_key6(ctx, pkt, sets, key);
 	return key;
 }
 

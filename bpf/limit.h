@@ -10,6 +10,7 @@
 #include "classify.h"
 #include "key.h"
 #include "rate.h"
+#include "record.h"
 #include "sluice/filter.h"
 
 /* By the number of a limit. Verdict and reject are not used. */
@@ -31,24 +32,18 @@ struct {
 } limit_more SEC(".maps");
 
 /* The number of the limit, CLASSIFIER_NONE when none matches. `sets` is of key_sets. */
-__noinline __u32 limit_number4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
+__noinline __u32 limit_find4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	const struct filter_key *key;
-
-	if (UNUSED(config.limit))
+	if (UNUSED(config.limit) || !pkt)
 		return CLASSIFIER_NONE;
-	key = key4(ctx, pkt, sets, 1);
-	return key ? limit_classify4(key) : CLASSIFIER_NONE;
+	return limit_number4(ctx, pkt, sets, 0);
 }
 
-__noinline __u32 limit_number6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
+__noinline __u32 limit_find6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	const struct filter_key *key;
-
-	if (UNUSED(config.limit))
+	if (UNUSED(config.limit) || !pkt)
 		return CLASSIFIER_NONE;
-	key = key6(ctx, pkt, sets, 1);
-	return key ? limit_classify6(key) : CLASSIFIER_NONE;
+	return limit_number6(ctx, pkt, sets, 0);
 }
 
 static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packet *pkt)
@@ -62,7 +57,10 @@ static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packe
 		return NEXT;
 	if (has_sets() && pkt->has & HAS_ADDRESSES)
 		sets = key_sets(pkt);
-	number = pkt->version == 6 ? limit_number6(ctx, pkt, sets) : limit_number4(ctx, pkt, sets);
+	if (pkt->version == 6)
+		number = limit_rest6(limit_find6(ctx, pkt, sets));
+	else
+		number = limit_rest4(limit_find4(ctx, pkt, sets));
 	action = bpf_map_lookup_elem(&limit_actions, &number);
 	if (!action)
 		return NEXT; /* no limit matches */
@@ -72,6 +70,7 @@ static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packe
 		return NEXT;
 	pkt->rule = action->slot;
 	if (!rate_is_over(pkt, more)) {
+		record_limit(pkt->rule);
 		pkt->rule = PREFIX_NONE;
 		return NEXT;
 	}

@@ -36,7 +36,6 @@ __noinline int rate_is_over(const struct packet *pkt, const struct filter_more *
 {
 	struct limit limit = {};
 	struct limits *state;
-	__u64 hash;
 
 	if (UNUSED(config.limit || config.filter_needs & FILTER_NEEDS_LIMIT))
 		return 1;
@@ -47,11 +46,7 @@ __noinline int rate_is_over(const struct packet *pkt, const struct filter_more *
 	limit.rule = pkt->rule;
 	limit_charge(&limit, more, pkt->length);
 	rate_key(&limit, pkt, more);
-	if (!limit.key.version)
-		return limit.rule >= RULE_SLOTS || !limit_take(&state->rules[limit.rule], &limit);
-	hash = limit_hash(&limit, state->seed);
-	return !limit_take_either(&state->first[hash & (LIMIT_CELLS - 1)],
-				  &state->second[hash >> 32 & (LIMIT_CELLS - 1)], &limit);
+	return !limit_is_within(state, &limit);
 }
 
 #endif

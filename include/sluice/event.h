@@ -5,7 +5,7 @@
 
 #include "sluice/record.h"
 
-/* Some 13,000 events that nobody has read yet; one more is lost, and counted in `events_lost`. */
+/* Some 10,000 events that nobody has read yet; one more is lost, and counted in `events_lost`. */
 #define EVENTS_SIZE (1U << 20)
 
 enum event_kind {

@@ -11,8 +11,9 @@
 
 #include <linux/types.h>
 
-/* Of filter_key.lanes. ICMP and ICMPv6 have their type as source port and their code as destination port: rules about
- * ports are about protocols that have ports, rules about types about ICMP. */
+/* Of filter_key.lanes. ICMP and ICMPv6 have their type as source port and their code as destination port, what is not
+ * IP has its EtherType as destination port: rules about ports are about protocols that have ports, rules about types
+ * about ICMP, rules about EtherTypes about FILTER_PROTOCOL_OTHER. */
 #define FILTER_SOURCE_PORT_SHIFT 0 /* 17 bits */
 #define FILTER_DESTINATION_PORT_SHIFT 18
 #define FILTER_PROTOCOL_SHIFT 36 /* 10 bits */
@@ -28,7 +29,7 @@ enum filter_protocol {
 	FILTER_PROTOCOL_IP_LAST = 255,
 	FILTER_PROTOCOL_FAILSAFE = 256, /* ICMP and ICMPv6 that is_failsafe (bpf/default.h): in place of 1 and 58 */
 	FILTER_PROTOCOL_ARP = 257,
-	FILTER_PROTOCOL_OTHER = 258, /* neither IP nor ARP; has no addresses either: both are 0.0.0.0 */
+	FILTER_PROTOCOL_OTHER = 258, /* neither IP nor ARP, or cut before its addresses: both are 0.0.0.0 */
 };
 
 /* Of filter_key.ranges. */
@@ -90,6 +91,8 @@ enum filter_needs {
 	FILTER_NEEDS_REJECT = 1 << 3,
 	FILTER_NEEDS_LIMIT = 1 << 4,
 	FILTER_NEEDS_LOG = 1 << 5,
+	/* More than CLASSIFIER_INLINE groups: the classifier is checked apart from the rest of the program. */
+	FILTER_NEEDS_APART = 1 << 6,
 };
 
 /* All ones in the guards when every lane is inside; `high` has the guards set. */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "datapath/events.h"
 #include "packet/read.h"
@@ -130,6 +131,13 @@ static int print_event(const struct told *told, void *context)
 	return enough(printing);
 }
 
+/* Not an event of this reader: standard error has it, also beside JSON. */
+static void print_left_out(const char *interface, uint64_t count, void *context)
+{
+	fprintf(stderr, "sluice: %" PRIu64 " event%s of %s that came before and waited for a reader %s left out\n",
+		count, plural(count), interface, count == 1 ? "is" : "are");
+}
+
 static void print_lost(const char *interface, uint64_t count, void *context)
 {
 	const struct printing *printing = context;
@@ -140,7 +148,8 @@ static void print_lost(const char *interface, uint64_t count, void *context)
 		cli_print_line(json);
 		json_decref(json);
 	} else {
-		printf("%s: %" PRIu64 " events lost: they came faster than they were read\n", interface, count);
+		printf("%s: %" PRIu64 " event%s lost: they came faster than they were read\n", interface, count,
+		       plural(count));
 	}
 }
 
@@ -167,7 +176,7 @@ int cli_events(int argc, char **argv)
 	static const struct option options[] = { { "count", required_argument, NULL, 'c' }, { 0 } };
 	const struct sigaction action = { .sa_handler = interrupt, .sa_flags = SA_RESTART };
 	struct printing printing = { 0 };
-	struct events_reader reader = { print_event, print_lost, &printing };
+	struct events_reader reader = { print_event, print_left_out, print_lost, &printing };
 	struct events *events;
 	struct error error;
 	int option, status;

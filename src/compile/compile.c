@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "compile/filter.h"
+#include "compile/lists.h"
 #include "compile/prefixes.h"
 #include "compile/synproxy.h"
 #include "sluice/counter.h"
@@ -156,14 +156,22 @@ static int compile_block(struct compiled *out, const struct block *block, struct
 	return 0;
 }
 
+/* Of the block, or of whose rules name the sets in a table. */
+static struct location where_of_tables(const struct interface *interface, enum table table)
+{
+	if (table < TABLE_FILTER_SOURCE4)
+		return interface->block.where;
+	if (table >= TABLE_SYNPROXY_DEST4)
+		return interface->synproxy.where;
+	return interface->filter.rule_count ? interface->filter.where : interface->limit.where;
+}
+
 static int build_images(struct compiled *out, struct error *error)
 {
 	for (int t = 0; t < TABLE_COUNT; t++) {
 		bool v4 = t == TABLE_BLOCK_SOURCE4 || t == TABLE_BLOCK_DEST4 || t == TABLE_FILTER_SOURCE4 ||
 			  t == TABLE_FILTER_DEST4 || t == TABLE_SYNPROXY_DEST4;
-		struct location where = t < TABLE_FILTER_SOURCE4   ? out->interface->block.where
-					: t < TABLE_SYNPROXY_DEST4 ? out->interface->filter.where
-								   : out->interface->synproxy.where;
+		struct location where = where_of_tables(out->interface, t);
 		int err = (v4 ? image_build4 : image_build6)(&out->tables[t], &out->images[t]);
 
 		if (err == -E2BIG)
@@ -178,19 +186,23 @@ static int build_images(struct compiled *out, struct error *error)
 	return 0;
 }
 
-static int build_classifiers(struct compiled *out, struct error *error)
+/* The verifier walks what is inline once for each way that leads there, and a box with an extra is a way of its own. */
+static bool is_large(const struct classifier_layout *layout)
 {
-	int err = classifier_build(&out->filter.matches4, 4, &out->filter.classifier4, error);
+	return layout->group_count * (layout->extras_mask ? 2 : 1) > CLASSIFIER_INLINE;
+}
+
+static int build_classifiers(struct compiled *out, struct compiled_list *list, struct location where,
+			     struct error *error)
+{
+	int err = classifier_build(&list->matches4, 4, &list->classifier4, error);
 
 	if (!err)
-		err = classifier_build(&out->filter.matches6, 6, &out->filter.classifier6, error);
-	out->config.classifier4 = out->filter.classifier4.layout;
-	out->config.classifier6 = out->filter.classifier6.layout;
+		err = classifier_build(&list->matches6, 6, &list->classifier6, error);
 	if (err) {
 		const struct error why = *error;
 
-		return error_at(error, out->interface->filter.where, "interface \"%s\": %s", out->interface->name,
-				why.what);
+		return error_at(error, where, "interface \"%s\": %s", out->interface->name, why.what);
 	}
 	return 0;
 }
@@ -211,14 +223,23 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 	}
 	err = compile_synproxy(out, error);
 	if (!err)
-		err = compile_filter(out, error);
+		err = compile_lists(out, error);
 	if (err)
 		return err;
 	err = build_images(out, error);
 	if (!err)
-		err = build_classifiers(out, error);
+		err = build_classifiers(out, &out->limit, interface->limit.where, error);
+	if (!err)
+		err = build_classifiers(out, &out->filter, interface->filter.where, error);
 	if (err)
 		return err;
+	out->config.limit4 = out->limit.classifier4.layout;
+	out->config.limit6 = out->limit.classifier6.layout;
+	out->config.classifier4 = out->filter.classifier4.layout;
+	out->config.classifier6 = out->filter.classifier6.layout;
+	if (is_large(&out->config.classifier4) || is_large(&out->config.classifier6))
+		out->config.filter_needs |= FILTER_NEEDS_APART;
+	out->config.log_drops = interface->log_drops;
 	out->config.default_verdict = interface->default_verdict;
 	out->config.malformed_pass = interface->malformed == VERDICT_PASS;
 	out->config.fragments_drop = interface->fragments == FRAGMENTS_DROP;

@@ -20,7 +20,8 @@
 #define SMALL_GROUP 400	   /* boxes; of fewer, a group has to take half of them */
 #define SMALL_SHARE 0.002  /* of all boxes */
 #define LAST_RESORT 8	   /* boxes that are worth a group when the linear rest is what they else come to */
-#define FILL 1.33	   /* entries of a hash table for each hash */
+#define LAST_SHARE 0.25	   /* and what of each box then counts at least, however full its entry is */
+#define FILL 2.0	   /* entries of a hash table for each hash */
 #define BLOOM_ALL 0xffU
 #define BLOOM_BITS 3
 
@@ -255,6 +256,7 @@ static void set_budget(struct builder *builder)
 static void build_groups(struct builder *builder)
 {
 	struct forest *forest = builder->forest;
+	double least = builder->groups_max > GROUPS_FEW ? LAST_SHARE : 0;
 	bool has_rest = false;
 	size_t remaining;
 
@@ -263,7 +265,8 @@ static void build_groups(struct builder *builder)
 		double weight = 0;
 
 		if (remaining > ONE_TREE && forest->group_count + 1 < builder->groups_max)
-			weight = mask_choose(builder->boxes, builder->numbers, remaining, &builder->counts, &mask);
+			weight = mask_choose(builder->boxes, builder->numbers, remaining, &builder->counts, least,
+					     &mask);
 		if (weight && is_worth_it(builder, weight, remaining)) {
 			build_group(builder, &mask, take_fitting(builder, &mask, remaining));
 		} else {

@@ -7,10 +7,11 @@
 #include "sluice/classifier4.h"
 #include "sluice/classifier6.h"
 
-/* What looking into an entry with several boxes costs, in boxes; with FULL it is worth nothing to have them hashed. */
-#define COST_BOX 1.5
+/* What looking into an entry with several boxes costs. At FULL it is worth nothing to have them hashed. Of the values
+ * tried, these have the fewest boxes, cuts and entries looked at in the ClassBench sets. */
+#define COST_BOX 3.0
 #define COST_CUT 8.0
-#define FULL 30.0
+#define FULL 24.0
 #define LEAF_GOOD 8	   /* as in tree.c */
 #define CUT_PARTS 5	   /* bits that one cut takes */
 #define SAMPLE_ABOVE 16384 /* boxes: of more, some are looked at */
@@ -127,13 +128,14 @@ void mask_region(const struct mask *mask, const struct boxes *boxes, const struc
 }
 
 /* What it takes off the search to have `count` boxes in one entry of a hash table. */
-static double worth(uint32_t count)
+static double worth(uint32_t count, double least)
 {
-	double expense = COST_BOX * ((count < LEAF_GOOD ? count : LEAF_GOOD) - 1.0);
+	double expense = COST_BOX * ((count < LEAF_GOOD ? count : LEAF_GOOD) - 1.0), share;
 
 	for (uint32_t parts = (count - 1) / LEAF_GOOD; parts; parts >>= CUT_PARTS)
 		expense += COST_CUT;
-	return expense >= FULL ? 0 : count * (1 - expense / FULL);
+	share = 1 - expense / FULL;
+	return count * (share > least ? share : least);
 }
 
 /* How many boxes are at least so long: the most that a mask can be worth, known without hashing any. */
@@ -185,7 +187,7 @@ static double weigh(const struct boxes *boxes, const uint32_t *numbers, size_t c
 }
 
 double mask_choose(const struct boxes *boxes, const uint32_t *numbers, size_t count, struct hash_counts *counts,
-		   struct mask *out)
+		   double least, struct mask *out)
 {
 	CLEANUP_FREE struct fitting *fitting = xcalloc(1, sizeof(*fitting));
 	const uint8_t *lengths = boxes->version == 4 ? lengths4 : lengths6;
@@ -194,7 +196,7 @@ double mask_choose(const struct boxes *boxes, const uint32_t *numbers, size_t co
 	double best = 0, worths[BUCKET_MAX + 1];
 
 	for (uint32_t i = 0; i <= BUCKET_MAX; i++)
-		worths[i] = i ? worth(i) : 0;
+		worths[i] = i ? worth(i, least) : 0;
 	count_fitting(boxes, numbers, count, step, fitting);
 	for (int lanes = 0; lanes < LANE_CHOICES; lanes++) {
 		for (size_t i = 0; i < length_count * length_count; i++) {

@@ -45,9 +45,10 @@ bool mask_same(const struct mask *mask, const struct box *left, const struct box
 
 /*
  * The mask that takes the most weight off the boxes of `numbers` when those it fits are hashed. Returns that weight: at
- * most `count`, which would be all of them alone in their entries; 0 when there is none.
+ * most `count`, which would be all of them alone in their entries; 0 when there is none. `least` is what a box counts
+ * in an entry that is as slow to search as no hash at all: 0 to 1.
  */
 double mask_choose(const struct boxes *boxes, const uint32_t *numbers, size_t count, struct hash_counts *counts,
-		   struct mask *out);
+		   double least, struct mask *out);
 
 #endif

@@ -208,21 +208,26 @@ int program_load(const struct compiled *compiled, const struct load *how, struct
 	return err;
 }
 
-/* Opens the map of the running program that has this name; -1 when there is none. */
+/* Opens the map of the running program that has this name. Returns its descriptor, -ENOENT when there is none, or
+ * another negative errno when the kernel does not say. */
 static int running_map(const uint32_t *ids, uint32_t count, const char *name, struct bpf_map_info *info)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t size = sizeof(*info);
 		int fd = bpf_map_get_fd_by_id(ids[i]);
+		int err;
 
 		if (fd < 0)
-			continue;
+			return fd;
 		memset(info, 0, sizeof(*info));
-		if (!bpf_obj_get_info_by_fd(fd, info, &size) && !strcmp(info->name, name))
+		err = bpf_obj_get_info_by_fd(fd, info, &size);
+		if (!err && !strcmp(info->name, name))
 			return fd;
 		close(fd);
+		if (err)
+			return err;
 	}
-	return -1;
+	return -ENOENT;
 }
 
 static int running_config(const uint32_t *ids, uint32_t count, struct config *config)
@@ -232,11 +237,12 @@ static int running_config(const uint32_t *ids, uint32_t count, struct config *co
 	CLEANUP_FREE void *value = NULL;
 
 	if (fd < 0)
+		return fd;
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*config))
 		return -ENOENT;
 	value = xcalloc(1, info.value_size + 8);
-	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*config) ||
-	    bpf_map_lookup_elem(fd, &(uint32_t){ 0 }, value))
-		return -ENOENT;
+	if (bpf_map_lookup_elem(fd, &(uint32_t){ 0 }, value))
+		return -errno;
 	memcpy(config, value, sizeof(*config));
 	return 0;
 }
@@ -247,6 +253,8 @@ static int share(const uint32_t *ids, uint32_t count, struct bpf_map *map, struc
 	struct bpf_map_info found;
 	CLEANUP_FD int fd = running_map(ids, count, bpf_map__name(map), &found);
 
+	if (fd < 0 && fd != -ENOENT)
+		return refused(error, fd, "cannot read the maps of the running program");
 	return fd < 0 ? bpf_map__set_autocreate(map, false) : reuse(map, fd, error);
 }
 
@@ -325,8 +333,11 @@ static int make_like(int running, enum likeness likeness, enum shadow_role role,
 
 	if (bpf_obj_get_info_by_fd(running, &info, &size))
 		return refused(error, -errno, "cannot read the running program");
-	if (running_config(ids, info.nr_map_ids, &config))
+	err = running_config(ids, info.nr_map_ids, &config);
+	if (err == -ENOENT)
 		return error_set(error, EPROTO, "the running program was not loaded by this version of Sluice");
+	if (err)
+		return refused(error, err, "cannot read the configuration of the running program");
 	err = open_skeleton(&config, likeness == LIKE_COPY, out, error);
 	if (!err)
 		err = set_role(out->skeleton, role);

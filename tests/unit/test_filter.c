@@ -13,7 +13,7 @@
 
 #include "base/memory.h"
 #include "compile/compile.h"
-#include "compile/filter.h"
+#include "compile/lists.h"
 #include "compile/outside.h"
 #include "compile/unreached.h"
 #include "policy/policy.h"
@@ -212,7 +212,8 @@ static void dynamic_sets_are_bits_of_each_direction(void **state)
 	policy_free(policy);
 
 	policy = read_rules(sets, "accept from @a, @b, @c, @d\naccept from @d, @e", &compiled, -EINVAL, &error);
-	assert_string_equal(error.what, "interface eth0 has more than 4 dynamic sets in `from` of its filter");
+	assert_string_equal(error.what,
+			    "interface eth0 has more than 4 dynamic sets in `from` of its limits and filter");
 	assert_int_equal(error.line, 4);
 	assert_int_equal(error.column, 17);
 	compiled_free(&compiled);
@@ -372,9 +373,9 @@ static char *unreached_lines(const char *rules, uint64_t steps, uint32_t *looked
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	unreached_find(&compiled, steps, &unreached);
+	unreached_find(&compiled, &compiled.filter, steps, &unreached);
 	for (size_t i = 0; i < unreached.count; i++) {
-		CLEANUP_FREE char *said = unreached_text(&compiled, &unreached.items[i]);
+		CLEANUP_FREE char *said = unreached_text(&compiled, &compiled.filter, &unreached.items[i]);
 
 		fprintf(out, "%d: %s\n", compiled.rules[unreached.items[i].first].where.line, said);
 	}
