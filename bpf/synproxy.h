@@ -34,20 +34,20 @@ struct {
 	__type(value, __u64);
 } synproxy_masks SEC(".maps");
 
-/* The services that the destination is an address of. */
-static __always_inline __u64 synproxy_of_address(const struct packet *pkt)
+/* The services that the destination is an address of. A function of its own, as key_sets in key.h. */
+__noinline __u64 synproxy_of_address(const struct packet *pkt)
 {
 	__u32 number = PREFIX_NONE;
 	const __u64 *mask;
 
-	if (!config.synproxy_dest4.end && !config.synproxy_dest6.end)
-		return config.synproxy_any;
+	if (UNUSED(config.synproxy_dest4.end || config.synproxy_dest6.end) || !pkt)
+		return 0;
 	if (config.synproxy_dest4.end && pkt->version == 4)
 		number = prefixes_lookup4(&synproxy_dest4, &config.synproxy_dest4, &pkt->destination);
 	if (config.synproxy_dest6.end && pkt->version == 6)
 		number = prefixes_lookup6(&synproxy_dest6, &config.synproxy_dest6, &pkt->destination);
 	mask = bpf_map_lookup_elem(&synproxy_masks, &number);
-	return config.synproxy_any | (mask ? *mask : 0);
+	return mask ? *mask : 0;
 }
 
 /* The number of the lowest bit of a mask that has one. */
@@ -132,7 +132,8 @@ __noinline int synproxy_judge(struct xdp_md *ctx, struct packet *pkt, __u64 serv
 
 	if (UNUSED(config.synproxy) || !pkt)
 		return NEXT;
-	services &= synproxy_of_address(pkt);
+	if (config.synproxy_dest4.end || config.synproxy_dest6.end)
+		services &= config.synproxy_any | synproxy_of_address(pkt);
 	all = bpf_map_lookup_elem(&synproxy_list, &(__u32){ 0 });
 	if (!services || !all)
 		return NEXT;

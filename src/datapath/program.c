@@ -172,6 +172,8 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 		err = filter_prepare(out->skeleton, compiled, how->state);
 	if (!err)
 		err = synproxy_prepare(out->skeleton, compiled, how->state);
+	if (!err && how->active)
+		err = synproxy_share(out->skeleton, how->active->skeleton);
 	if (!err)
 		err = prepare_counters(out->skeleton, compiled, how, error);
 	if (!err)

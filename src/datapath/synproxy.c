@@ -74,6 +74,14 @@ int synproxy_prepare(struct sluice_bpf *skeleton, const struct compiled *compile
 	return err || !masks ? err : bpf_map__set_max_entries(skeleton->maps.synproxy_masks, masks);
 }
 
+int synproxy_share(struct sluice_bpf *candidate, const struct sluice_bpf *active)
+{
+	struct bpf_map *map = candidate->maps.synproxy_proven;
+	int fd = bpf_map__fd(active->maps.synproxy_proven);
+
+	return bpf_map__autocreate(map) && fd >= 0 ? bpf_map__reuse_fd(map, fd) : 0;
+}
+
 static struct synproxy_state *map_states(int fd, int protection)
 {
 	struct synproxy_state *states = mmap(NULL, STATES_SIZE, protection, MAP_SHARED, fd, 0);

@@ -19,6 +19,9 @@ int synproxy_prepare(struct sluice_bpf *skeleton, const struct compiled *compile
 /* The same for a program like one that runs, which has its configuration and shares its tables already. */
 int synproxy_prepare_like(struct sluice_bpf *skeleton);
 
+/* Before load: has a candidate, which is prepared, ask for sources where the active program notes them. */
+int synproxy_share(struct sluice_bpf *candidate, const struct sluice_bpf *active);
+
 /* After load: writes services, counting in `slots` (NULL: a rule's index is its slot), each with the state that it had
  * or else a new one. Returns 0 or a negative errno. */
 int synproxy_fill(struct sluice_bpf *skeleton, const struct compiled *compiled, const uint32_t *slots);

@@ -119,3 +119,15 @@ def test_a_host_and_a_gateway_side_by_side(scene):
     download(connected(scene.client, "198.51.100.1"))
     gateway, host = scene.box.stats()["services"].values()
     assert gateway["answered"] == host["answered"] == 1 and gateway["valid"] == host["valid"] == 1
+
+
+def test_a_candidate_asks_for_the_same_sources_and_answers_nobody(scene):
+    Server(scene.server)
+    scene.box.apply(policy(SERVICE))
+    download(connected(scene.client, SERVER4))
+    scene.box.sluice("shadow", scene.lab.file("candidate.policy", policy(SERVICE, "filter { drop udp dport 9 }")))
+    download(connected(scene.client, SERVER4))
+    download(connected(scene.client, SERVER6))
+    asked = services(scene.box)
+    assert asked["answered"] == asked["valid"] == 2
+    assert " 0 judged otherwise" in scene.box.sluice("shadow").stdout
