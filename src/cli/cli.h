@@ -47,6 +47,8 @@ void cli_warn(const struct policy *policy);
 
 /* Warns on stderr of limits that a flood of made-up sources uses up. */
 void cli_warn_slow(const struct interface *interface);
+/* Warns of settings of the kernel that take from the policy what it says. */
+void settings_warn(const struct policy *policy);
 
 /* Prints the error and returns STATUS_FAILED. */
 int cli_failed(const struct error *error);

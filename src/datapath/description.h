@@ -25,6 +25,7 @@ struct described_rule {
 	int line;
 	char *set;     /* of a block: NULL: its prefixes stand in the rule */
 	char *counter; /* of a filter: `count NAME`; NULL: none */
+	uint64_t service; /* of a synproxy: its key; else 0 */
 	uint32_t slot;
 };
 

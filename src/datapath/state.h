@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What outlives a generation: the counters of an interface, and what limits, fragments, events and top need. Each is a
- * map that programs of several generations share.
+ * What outlives a generation: the counters of an interface, and what limits, fragments, events, the synproxy and top
+ * need. Each is a map that programs of several generations share.
  *
  * Counters of rules are spread over several maps: when a generation needs more slots than there are, it gets a larger
  * map, and the older ones go on counting for the programs that have them. So nothing is copied, and a rule's counter is
@@ -28,6 +28,9 @@ enum state_map {
 	STATE_EVENTS_LOST,
 	STATE_TOP,
 	STATE_TALKERS,
+	STATE_SYNPROXY,
+	STATE_SYNPROXY_COUNTS,
+	STATE_SYNPROXY_PROVEN,
 	STATE_MAPS,
 };
 
@@ -43,9 +46,9 @@ struct state {
 	size_t rules_count;
 };
 
-#define STATE_NONE ((struct state){ .maps = { -1, -1, -1, -1, -1, -1, -1, -1 } })
+#define STATE_NONE ((struct state){ .maps = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 } })
 
-_Static_assert(STATE_MAPS == 8, "STATE_NONE has a descriptor for each");
+_Static_assert(STATE_MAPS == 11, "STATE_NONE has a descriptor for each");
 
 /* Opens what is pinned for the interface. Returns 0, also when nothing is, or a negative errno with `error` set:
  * -EPROTO when a map has another layout than this version's. Release with state_close. */

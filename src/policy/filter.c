@@ -88,7 +88,7 @@ void filter_rule_copy(struct filter_rule *to, const struct filter_rule *from)
 	to->counter = from->counter ? xstrdup(from->counter) : NULL;
 }
 
-static void free_addresses(struct filter_addresses *addresses)
+void filter_free_addresses(struct filter_addresses *addresses)
 {
 	for (size_t i = 0; i < addresses->count; i++) {
 		free(addresses->targets[i].set_name);
@@ -102,8 +102,8 @@ void filter_free(struct filter_list *list)
 	for (size_t i = 0; i < list->rule_count; i++) {
 		struct filter_rule *rule = &list->rules[i];
 
-		free_addresses(&rule->source);
-		free_addresses(&rule->destination);
+		filter_free_addresses(&rule->source);
+		filter_free_addresses(&rule->destination);
 		for (int f = 0; f < FILTER_FIELD_COUNT; f++)
 			free(rule->fields[f].ranges);
 		limit_free(&rule->limit);

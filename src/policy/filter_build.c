@@ -157,6 +157,7 @@ int build_filter_field(struct parse *parse, struct location where, enum filter_f
 	int err;
 
 	parse->field = field;
+	parse->values = values;
 	if (field == FILTER_FIELD_PROTOCOL && values->where.line) {
 		err = error_at(parse->error, where, "this rule has a protocol already");
 		error_hint(parse->error, "for several protocols write: protocol { tcp, udp }");
@@ -186,7 +187,7 @@ int build_filter_value(struct parse *parse, struct location where, char *text)
 	err = filter_range_parse(parse->field, owned, where, &range, parse->error);
 	if (err)
 		return err;
-	add_range(parse, where, &build_newest_rule(parse)->fields[parse->field], range);
+	add_range(parse, where, parse->values, range);
 	return 0;
 }
 
@@ -194,7 +195,7 @@ int build_filter_values_end(struct parse *parse)
 {
 	if (parse->field == FILTER_FIELD_TYPE || parse->field == FILTER_FIELD_CODE)
 		return 0;
-	return check_values(&build_newest_rule(parse)->fields[parse->field], parse->places, parse->error);
+	return check_values(parse->values, parse->places, parse->error);
 }
 
 int build_filter_flags(struct parse *parse, struct location where, struct location text_where, char *text)

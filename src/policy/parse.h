@@ -42,6 +42,7 @@ struct parse {
 	 * family that its words speak of without naming it. */
 	struct filter_addresses *addresses;
 	enum filter_field field;
+	struct filter_values *values; /* of that field */
 	enum filter_family implied;
 	struct location implied_where;
 	struct pending_value *pending;
@@ -110,6 +111,13 @@ int build_limit_else(struct parse *parse, struct location where);
 /* A rule of the limit stage begins at `where`: not on the line of another one, or it might look like a part of it. */
 int build_limit_begin(struct parse *parse, struct location where);
 int build_log_drops(struct parse *parse, struct location where, struct location text_where, char *text);
+/* The parts of a service of the synproxy. */
+int build_synproxy_rule(struct parse *parse, struct location where);
+int build_synproxy_to(struct parse *parse, struct location where);
+int build_synproxy_dport(struct parse *parse, struct location where);
+int build_synproxy_above(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_synproxy_gateway(struct parse *parse, struct location where);
+int build_synproxy_rule_end(struct parse *parse);
 
 /* True for what can be the name of a set or of a counter. */
 bool is_name(const char *name);

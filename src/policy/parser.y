@@ -70,6 +70,7 @@ static int later_service(struct parse *parse, struct location where);
 %token LOG "log" DROPS "drops"
 %token BLOCK "block" EXCEPT "except" FROM "from" TO "to" USE "use"
 %token LIMIT "limit" ALL "all"
+%token SYNPROXY "synproxy" ABOVE "above" GATEWAY "gateway"
 %token FILTER "filter" ACCEPT "accept" REJECT "reject" WITH "with"
 %token IPV4 "ipv4" IPV6 "ipv6" ARP "arp" TCP "tcp" UDP "udp" ICMP "icmp" ICMPV6 "icmpv6" SCTP "sctp" PROTOCOL "protocol"
 %token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" ETHERTYPE "ethertype" VLAN "vlan" DSCP "dscp" TTL "ttl"
@@ -82,7 +83,7 @@ static int later_service(struct parse *parse, struct location where);
 
 /* Words that belong to later versions: known, never proposed. */
 %token ESTABLISHED "established" SERVICE "service"
-%token SYNPROXY "synproxy" BALANCE "balance" ROUTE "route" CAPTURE "capture"
+%token BALANCE "balance" ROUTE "route" CAPTURE "capture"
 
 %destructor { free($$); } <text>
 
@@ -192,6 +193,7 @@ interface_statement:
 | default
 | block
 | limit
+| synproxy
 | filter
 | later_stage {
 	TRY(later_stage(parse, @1, $1));
@@ -223,8 +225,7 @@ pass_drop_or_track:
 ;
 
 later_stage:
-  "synproxy"		{ $$ = "synproxy"; }
-| "balance"		{ $$ = "balance"; }
+  "balance"		{ $$ = "balance"; }
 | "route"		{ $$ = "route"; }
 | "capture"		{ $$ = "capture"; }
 ;
@@ -310,6 +311,40 @@ limit_matches:
 /* What a match belongs to has to be there before it is read. */
 limit_begin:
   %empty		{ TRY(build_filter_rule(parse, @$, FILTER_LIMIT)); }
+;
+
+synproxy:
+  synproxy_word "{" proxies "}"
+;
+
+synproxy_word:
+  "synproxy"		{ TRY(build_statement(parse, &build_newest(parse)->synproxy.where, @1, "synproxy")); }
+;
+
+proxies:
+  %empty
+| proxies proxy			{ TRY(build_synproxy_rule_end(parse)); }
+| proxies ";"
+;
+
+proxy:
+  "tcp"			{ TRY(build_synproxy_rule(parse, @1)); }
+| proxy proxy_part
+;
+
+proxy_part:
+  proxy_to targets
+| proxy_dport values
+| "above" VALUE		{ TRY(build_synproxy_above(parse, @1, @2, $2)); }
+| "gateway"		{ TRY(build_synproxy_gateway(parse, @1)); }
+;
+
+proxy_to:
+  "to"			{ TRY(build_synproxy_to(parse, @1)); }
+;
+
+proxy_dport:
+  "dport"		{ TRY(build_synproxy_dport(parse, @1)); }
 ;
 
 filter:
@@ -602,7 +637,7 @@ static int yyerror(const struct location *where, void *scanner, struct parse *pa
 static int later_stage(struct parse *parse, struct location where, const char *stage)
 {
 	int err = error_at(parse->error, where, "the %s stage is not part of this version of Sluice", stage);
-	error_hint(parse->error, "this version has the block, limit and filter stages");
+	error_hint(parse->error, "this version has the block, limit, synproxy and filter stages");
 	return err;
 }
 

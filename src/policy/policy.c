@@ -195,6 +195,7 @@ void policy_free(struct policy *policy)
 		free(policy->interfaces[i].name);
 		block_free(&policy->interfaces[i].block);
 		filter_free(&policy->interfaces[i].limit);
+		synproxy_free(&policy->interfaces[i].synproxy);
 		filter_free(&policy->interfaces[i].filter);
 	}
 	for (size_t i = 0; i < policy->macro_count; i++)

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "policy/filter.h"
 #include "policy/prefix.h"
+#include "policy/synproxy.h"
 #include "sluice/verdict.h"
 
 /* Bounds of a dynamic set: 16 million entries take 1.6 GB, and nobody waits for a ban of more than ten years to end. */
@@ -93,6 +94,7 @@ struct interface {
 	uint32_t log_drops; /* one of so many packets that are dropped becomes an event; 0: none does */
 	struct location log_drops_where;
 	struct filter_list limit, filter;
+	struct synproxy synproxy;
 };
 
 struct policy {

@@ -42,6 +42,17 @@ static bool rules_use(const struct filter_list *list, const struct set *set)
 	return false;
 }
 
+static bool services_use(const struct synproxy *synproxy, const struct set *set)
+{
+	for (size_t r = 0; r < synproxy->rule_count; r++) {
+		const struct filter_addresses *to = &synproxy->rules[r].destination;
+
+		if (names(to->targets, to->count, set))
+			return true;
+	}
+	return false;
+}
+
 static bool is_used(const struct policy *policy, const struct set *set)
 {
 	for (size_t i = 0; i < policy->interface_count; i++) {
@@ -51,6 +62,8 @@ static bool is_used(const struct policy *policy, const struct set *set)
 			if (names(block->rules[r].targets, block->rules[r].target_count, set))
 				return true;
 		}
+		if (services_use(&policy->interfaces[i].synproxy, set))
+			return true;
 		for (int stage = 0; stage < STAGES; stage++) {
 			if (rules_use(list_of(&policy->interfaces[i], stage), set))
 				return true;
