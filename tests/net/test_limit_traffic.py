@@ -239,3 +239,15 @@ def test_explain_asks_about_what_runs_and_counts_nothing(quiet):
         said = json.loads(quiet.box.sluice("explain", "eth0", f"udp {ATTACKER}:1 > {BOX4}:9", "-j").stdout)
         assert said["verdict"] == "pass" and said["limit"].endswith("test.policy:5")
     assert len(quiet.send(*[frame(quiet)] * 3)) == 1 and set(banned(quiet)) == {ATTACKER}
+
+
+def test_a_set_of_eight_lengths_has_no_room_for_addresses(quiet):
+    quiet.box.apply(SETS + policy("block { from @banned }", "limit {", "udp 1/d burst 1 per source ban @banned", "}"))
+    quiet.box.sluice("set", "add", "banned", *(f"203.0.{length}.0/{length}" for length in range(24, 32)))
+    with events(quiet) as told:
+        assert len(quiet.send(*[frame(quiet)] * 3)) == 1
+    assert packets(quiet, "limit-full", "limit-ban", "block-source") == [2, 0, 0]
+    assert [event["banned"] for event in told] == [False]
+    quiet.box.sluice("set", "flush", "banned")
+    assert quiet.send(*[frame(quiet)] * 3) == []
+    assert packets(quiet, "limit-full", "limit-ban", "block-source") == [2, 1, 2]
