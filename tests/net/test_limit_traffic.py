@@ -251,3 +251,22 @@ def test_a_set_of_eight_lengths_has_no_room_for_addresses(quiet):
     quiet.box.sluice("set", "flush", "banned")
     assert quiet.send(*[frame(quiet)] * 3) == []
     assert packets(quiet, "limit-full", "limit-ban", "block-source") == [2, 1, 2]
+
+
+def test_user_space_and_data_path_take_out_what_has_expired_side_by_side(quiet):
+    """A command that finds the set full says so, and fails in no other way."""
+    quiet.box.apply("set banned dynamic size 20\n" + policy("limit {", "udp 1/d burst 1 per source ban @banned 1s", "}"))
+    flood = quiet.flood(*(frame(quiet, f"198.51.100.{n}") for n in range(40, 240)))
+    added = 0
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        for name in ("203.0.113.1", "203.0.113.2"):
+            said = quiet.box.sluice("set", "add", "banned", name, "timeout", "1s", check=False)
+            assert said.returncode == 0 or "room" in said.stderr, said.stderr
+            added += said.returncode == 0
+        assert quiet.box.sluice("set", "flush", "banned").returncode == 0
+    flood.stop()
+    assert added > 0
+    time.sleep(1.2)
+    assert len(quiet.send(frame(quiet, "203.0.113.9"), frame(quiet, "203.0.113.9"))) == 1
+    assert set(banned(quiet)) == {"203.0.113.9"}
