@@ -239,3 +239,34 @@ def test_explain_asks_about_what_runs_and_counts_nothing(quiet):
         said = json.loads(quiet.box.sluice("explain", "eth0", f"udp {ATTACKER}:1 > {BOX4}:9", "-j").stdout)
         assert said["verdict"] == "pass" and said["limit"].endswith("test.policy:5")
     assert len(quiet.send(*[frame(quiet)] * 3)) == 1 and set(banned(quiet)) == {ATTACKER}
+
+
+def test_a_set_of_eight_lengths_has_no_room_for_addresses(quiet):
+    quiet.box.apply(SETS + policy("block { from @banned }", "limit {", "udp 1/d burst 1 per source ban @banned", "}"))
+    quiet.box.sluice("set", "add", "banned", *(f"203.0.{length}.0/{length}" for length in range(24, 32)))
+    with events(quiet) as told:
+        assert len(quiet.send(*[frame(quiet)] * 3)) == 1
+    assert packets(quiet, "limit-full", "limit-ban", "block-source") == [2, 0, 0]
+    assert [event["banned"] for event in told] == [False]
+    quiet.box.sluice("set", "flush", "banned")
+    assert quiet.send(*[frame(quiet)] * 3) == []
+    assert packets(quiet, "limit-full", "limit-ban", "block-source") == [2, 1, 2]
+
+
+def test_user_space_and_data_path_take_out_what_has_expired_side_by_side(quiet):
+    """A command that finds the set full says so, and fails in no other way."""
+    quiet.box.apply("set banned dynamic size 20\n" + policy("limit {", "udp 1/d burst 1 per source ban @banned 1s", "}"))
+    flood = quiet.flood(*(frame(quiet, f"198.51.100.{n}") for n in range(40, 240)))
+    added = 0
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        for name in ("203.0.113.1", "203.0.113.2"):
+            said = quiet.box.sluice("set", "add", "banned", name, "timeout", "1s", check=False)
+            assert said.returncode == 0 or "room" in said.stderr, said.stderr
+            added += said.returncode == 0
+        assert quiet.box.sluice("set", "flush", "banned").returncode == 0
+    flood.stop()
+    assert added > 0
+    time.sleep(1.2)
+    assert len(quiet.send(frame(quiet, "203.0.113.9"), frame(quiet, "203.0.113.9"))) == 1
+    assert set(banned(quiet)) == {"203.0.113.9"}
