@@ -1,41 +1,29 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
- * The classifier's maps and entries. Constants of its groups are placeholders in the code until
- * src/datapath/classifier.c replaces them, before load; where a family has no rules, all of this is deleted by the
- * verifier and its map is not created.
+ * The classifiers: maps and entries, one of each for every ordered list of rules. Constants of their groups are
+ * placeholders in the code until src/datapath/classifier.c replaces them, before load; where a list has no rules of a
+ * family, all of this is deleted by the verifier and its map is not created.
  */
 #ifndef SLUICE_BPF_CLASSIFY_H
 #define SLUICE_BPF_CLASSIFY_H
 
+#include "key.h"
 #include "prefixes.h"
 #include "sluice/classifier4.h"
 #include "sluice/classifier6.h"
 
-PREFIX_TABLE(classifier4); /* one value, the whole image */
-PREFIX_TABLE(classifier6);
-
-#define CLASSIFIER_LAYOUT4 ((const struct classifier_layout *)CLASSIFIER_PLACEHOLDER4)
-#define CLASSIFIER_LAYOUT6 ((const struct classifier_layout *)CLASSIFIER_PLACEHOLDER6)
+#define CLASSIFIER_LAYOUT(list, version) ((const struct classifier_layout *)CLASSIFIER_PLACEHOLDER(list, version))
 
 /* 0 when the extra of that number holds the key. */
-__noinline __u64 classify_extra4(const struct filter_key *key, __u32 number)
+static __always_inline __u64 classify_extra(void *map, const struct classifier_layout *layout,
+					    const struct filter_key *key, __u32 number)
 {
 	const __u8 *image;
 
-	if (!CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, extras_mask))
+	if (!CLASSIFIER_CONSTANT(layout, extras_mask))
 		return 1; /* see UNUSED in packet.h */
-	image = bpf_map_lookup_elem(&classifier4, &(__u32){ 0 });
-	return image && key ? classifier_extra(image, CLASSIFIER_LAYOUT4, key, number) : 1;
-}
-
-__noinline __u64 classify_extra6(const struct filter_key *key, __u32 number)
-{
-	const __u8 *image;
-
-	if (!CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, extras_mask))
-		return 1; /* see UNUSED in packet.h */
-	image = bpf_map_lookup_elem(&classifier6, &(__u32){ 0 });
-	return image && key ? classifier_extra(image, CLASSIFIER_LAYOUT6, key, number) : 1;
+	image = bpf_map_lookup_elem(map, &(__u32){ 0 });
+	return image && key ? classifier_extra(image, layout, key, number) : 1;
 }
 
 struct classify_linear {
@@ -43,68 +31,137 @@ struct classify_linear {
 	__u64 best;
 };
 
-/* One leaf of the linear rest; 1 ends the loop. A function of its own, so that the verifier checks it once. */
-static long classify_linear4(__u32 number, struct classify_linear *linear)
+typedef long classify_leaf(__u32 number, struct classify_linear *linear);
+
+/* One leaf of the linear rest; 1 ends the loop. */
+static __always_inline long classify_linear4(void *map, const struct classifier_layout *layout, __u32 number,
+					     struct classify_linear *linear)
 {
-	const __u8 *image = bpf_map_lookup_elem(&classifier4, &(__u32){ 0 });
+	const __u8 *image = bpf_map_lookup_elem(map, &(__u32){ 0 });
 	__u64 byte = number * (CLASSIFIER_LEAF_MAX * CLASSIFIER4_BOX);
 	__u64 best = linear->best;
 
-	byte += CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, linear);
-	byte &= CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, entry_mask) << CLASSIFIER_BYTES_SHIFT;
+	byte += CLASSIFIER_CONSTANT(layout, linear);
+	byte &= CLASSIFIER_CONSTANT(layout, entry_mask) << CLASSIFIER_BYTES_SHIFT;
 	if (!image || classifier_word(image, byte + 8) >> CLASSIFIER_RULE_BIT >= best)
 		return 1;
-	linear->best = classifier4_scan(image, CLASSIFIER_LAYOUT4, linear->key, byte, best);
+	linear->best = classifier4_scan(image, layout, linear->key, byte, best);
 	return linear->best != best;
 }
 
-static long classify_linear6(__u32 number, struct classify_linear *linear)
+static __always_inline long classify_linear6(void *map, const struct classifier_layout *layout, __u32 number,
+					     struct classify_linear *linear)
 {
-	const __u8 *image = bpf_map_lookup_elem(&classifier6, &(__u32){ 0 });
+	const __u8 *image = bpf_map_lookup_elem(map, &(__u32){ 0 });
 	__u64 byte = number * (CLASSIFIER_LEAF_MAX * CLASSIFIER6_BOX);
 	__u64 best = linear->best;
 
-	byte += CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, linear);
-	byte &= CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, entry_mask) << CLASSIFIER_BYTES_SHIFT;
+	byte += CLASSIFIER_CONSTANT(layout, linear);
+	byte &= CLASSIFIER_CONSTANT(layout, entry_mask) << CLASSIFIER_BYTES_SHIFT;
 	if (!image || classifier_word(image, byte + 32) >> CLASSIFIER_RULE_BIT >= best)
 		return 1;
-	linear->best = classifier6_scan(image, CLASSIFIER_LAYOUT6, linear->key, byte, best);
+	linear->best = classifier6_scan(image, layout, linear->key, byte, best);
 	return linear->best != best;
 }
 
-/* The lowest number of a rule that matches, CLASSIFIER_NONE when none does. */
-static __always_inline __u32 classify4(const struct filter_key *key)
+/* The lowest number of a rule that matches, but for the linear rest; CLASSIFIER_NONE when none does. */
+static __always_inline __u32 classify4(void *map, const struct classifier_layout *layout, const struct filter_key *key)
 {
-	struct classify_linear linear = { .key = key, .best = CLASSIFIER_NONE };
 	const __u8 *image;
 
-	if (!CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, end))
+	if (!CLASSIFIER_CONSTANT(layout, end))
 		return CLASSIFIER_NONE;
-	image = bpf_map_lookup_elem(&classifier4, &(__u32){ 0 });
-	if (!image)
+	image = bpf_map_lookup_elem(map, &(__u32){ 0 });
+	return image ? classifier4_forest(image, layout, key) : CLASSIFIER_NONE;
+}
+
+static __always_inline __u32 classify6(void *map, const struct classifier_layout *layout, const struct filter_key *key)
+{
+	const __u8 *image;
+
+	if (!CLASSIFIER_CONSTANT(layout, end))
 		return CLASSIFIER_NONE;
-	linear.best = classifier4_forest(image, CLASSIFIER_LAYOUT4, key);
-	if (CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, linear_leaves) &&
-	    CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, linear_first) < linear.best)
-		bpf_loop(CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT4, linear_leaves), classify_linear4, &linear, 0);
+	image = bpf_map_lookup_elem(map, &(__u32){ 0 });
+	return image ? classifier6_forest(image, layout, key) : CLASSIFIER_NONE;
+}
+
+/* The same with the linear rest; `best` is what the rest of the rules said. */
+static __always_inline __u32 classify_rest(const struct classifier_layout *layout, classify_leaf *leaf, __u32 best)
+{
+	struct classify_linear linear = { .best = best };
+
+	if (!CLASSIFIER_CONSTANT(layout, linear_leaves) || CLASSIFIER_CONSTANT(layout, linear_first) >= best)
+		return best;
+	linear.key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
+	if (linear.key)
+		bpf_loop(CLASSIFIER_CONSTANT(layout, linear_leaves), leaf, &linear, 0);
 	return linear.best;
 }
 
-static __always_inline __u32 classify6(const struct filter_key *key)
-{
-	struct classify_linear linear = { .key = key, .best = CLASSIFIER_NONE };
-	const __u8 *image;
+/* The classifier of one list (enum classifier_list) and version of IP: its map, named `name` with the version, and
+ * name_number: the number of the rule, CLASSIFIER_NONE when none matches, which name_rest then has to settle: not in
+ * one function, because of the stack that calls within calls take. `sets` is of key_sets; `filled` is a constant, and
+ * says that an earlier stage has filled the key. Where the rules are so few that all are constants of the program, the
+ * key is too fleeting to be put anywhere. Leaves of the linear rest and extras are functions of their own, so that the
+ * verifier checks them once. */
+#define CLASSIFIER(name, list, version) \
+	PREFIX_TABLE(name##version); /* one value, the whole image */ \
+\
+	__noinline __u64 name##_extra##version(const struct filter_key *key, __u32 number) \
+	{ \
+		return classify_extra(&name##version, CLASSIFIER_LAYOUT(list, version), key, number); \
+	} \
+\
+	static long name##_linear##version(__u32 number, struct classify_linear *linear) \
+	{ \
+		return classify_linear##version(&name##version, CLASSIFIER_LAYOUT(list, version), number, linear); \
+	} \
+\
+	static __always_inline __u32 name##_number##version(struct xdp_md *ctx, const struct packet *pkt, __u64 sets, \
+							    int filled) \
+	{ \
+		const struct classifier_layout *layout = CLASSIFIER_LAYOUT(list, version); \
+		const struct filter_key *key; \
+\
+		if (CLASSIFIER_CONSTANT(layout, straight_count)) { \
+			struct filter_key here = {}; \
+\
+			fill_key##version(ctx, pkt, sets, &here); \
+			return classifier##version##_straight(layout, &here); \
+		} \
+		key = key##version(ctx, pkt, sets, filled); \
+		return key ? classify##version(&name##version, layout, key) : CLASSIFIER_NONE; \
+	} \
+\
+	static __always_inline __u32 name##_rest##version(__u32 best) \
+	{ \
+		const struct classifier_layout *layout = CLASSIFIER_LAYOUT(list, version); \
+\
+		if (CLASSIFIER_CONSTANT(layout, straight_count)) \
+			return best; \
+		return classify_rest(layout, name##_linear##version, best); \
+	}
 
-	if (!CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, end))
-		return CLASSIFIER_NONE;
-	image = bpf_map_lookup_elem(&classifier6, &(__u32){ 0 });
-	if (!image)
-		return CLASSIFIER_NONE;
-	linear.best = classifier6_forest(image, CLASSIFIER_LAYOUT6, key);
-	if (CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, linear_leaves) &&
-	    CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, linear_first) < linear.best)
-		bpf_loop(CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT6, linear_leaves), classify_linear6, &linear, 0);
-	return linear.best;
+CLASSIFIER(classifier, CLASSIFIER_FILTER, 4)
+CLASSIFIER(classifier, CLASSIFIER_FILTER, 6)
+CLASSIFIER(limit, CLASSIFIER_LIMIT, 4)
+CLASSIFIER(limit, CLASSIFIER_LIMIT, 6)
+
+/* By its layout, which is constant where this is inlined. */
+static __always_inline __u64 classify_extra4(const struct classifier_layout *layout, const struct filter_key *key,
+					     __u32 number)
+{
+	if (layout == CLASSIFIER_LAYOUT(CLASSIFIER_LIMIT, 4))
+		return limit_extra4(key, number);
+	return classifier_extra4(key, number);
+}
+
+static __always_inline __u64 classify_extra6(const struct classifier_layout *layout, const struct filter_key *key,
+					     __u32 number)
+{
+	if (layout == CLASSIFIER_LAYOUT(CLASSIFIER_LIMIT, 6))
+		return limit_extra6(key, number);
+	return classifier_extra6(key, number);
 }
 
 #endif

@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
- * filter: ordered rules over many fields; the first that matches has the word. What a rule may ask for is put into a
- * key (include/sluice/filter.h), the classifier gives the number of the rule, and actions say what it does.
+ * filter: ordered rules over many fields; the first that matches has the word. The key says what a rule may ask for
+ * (key.h), the classifier gives the number of the rule, and actions say what it does.
  */
 #ifndef SLUICE_BPF_FILTER_H
 #define SLUICE_BPF_FILTER_H
 
-#include <linux/if_ether.h>
-
+#include "ban.h"
 #include "classify.h"
-#include "default.h"
-#include "limit.h"
-#include "prefixes.h"
+#include "key.h"
+#include "rate.h"
 #include "reject.h"
-#include "sets.h"
 #include "sluice/filter.h"
 #include "sluice/shadow.h"
-
-/* Their values are bits: the sets that an address is in. */
-PREFIX_TABLE(filter_source4);
-PREFIX_TABLE(filter_source6);
-PREFIX_TABLE(filter_dest4);
-PREFIX_TABLE(filter_dest6);
 
 /* By the number of a rule. */
 struct {
@@ -41,219 +32,70 @@ struct {
 	__type(value, struct filter_more);
 } filter_more SEC(".maps");
 
-/* Where each CPU makes its key. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct filter_key);
-} filter_keys SEC(".maps");
-
-/* Only what is sound is of the failsafe, as in default.h. */
-static __always_inline __u64 key_protocol(const struct packet *pkt)
+/* Whether the filter fills the key itself, or the limit stage has done so before: a constant. */
+static __always_inline int filter_fills4(void)
 {
-	if (pkt->ethertype == ETH_P_ARP)
-		return FILTER_PROTOCOL_ARP;
-	if (!(pkt->has & HAS_ADDRESSES))
-		return FILTER_PROTOCOL_OTHER;
-	return !pkt->malformed && is_failsafe(pkt) ? FILTER_PROTOCOL_FAILSAFE : pkt->protocol;
+	return CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT(CLASSIFIER_FILTER, 4), straight_count) || !config.limit ||
+	       CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT(CLASSIFIER_LIMIT, 4), straight_count);
 }
 
-static __always_inline __u64 key_lanes(const struct packet *pkt)
+static __always_inline int filter_fills6(void)
 {
-	__u64 source = FILTER_PORT_NONE, destination = FILTER_PORT_NONE;
-
-	if (pkt->has & HAS_PORTS) {
-		source = pkt->source_port;
-		destination = pkt->destination_port;
-	} else if (pkt->has & HAS_ICMP) {
-		source = pkt->icmp_type;
-		destination = pkt->icmp_code;
-	}
-	return source << FILTER_SOURCE_PORT_SHIFT | destination << FILTER_DESTINATION_PORT_SHIFT |
-	       key_protocol(pkt) << FILTER_PROTOCOL_SHIFT;
+	return CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT(CLASSIFIER_FILTER, 6), straight_count) || !config.limit ||
+	       CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT(CLASSIFIER_LIMIT, 6), straight_count);
 }
 
-static __always_inline __u64 static_bits(__u32 value)
+/* The number of the rule, CLASSIFIER_NONE when none matches. `sets` is of key_sets. */
+static __always_inline __u32 filter_number4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	return value == PREFIX_NONE ? 0 : value;
+	return classifier_number4(ctx, pkt, sets, !filter_fills4());
 }
 
-static __always_inline __u64 dynamic_bits(__u32 first, __u32 count, const struct packet *pkt,
-					  const union address *address)
+static __always_inline __u32 filter_number6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	__u64 bits = 0;
-
-	for (__u32 i = 0; i < count && i < DYNAMIC_MAX; i++) {
-		if (set_has_address(first + i, pkt->version, address))
-			bits |= 1ULL << (FILTER_DYNAMIC_BIT + i);
-	}
-	return bits;
-}
-
-/* A function of its own: what a table may answer is so much that the verifier would not come to an end if it went on
- * from each answer. */
-__noinline __u64 key_sets(const struct packet *pkt)
-{
-	__u64 source = 0, destination = 0;
-
-	if (!pkt)
-		return 0;
-
-	if (config.filter_source4.end && pkt->version == 4)
-		source = static_bits(prefixes_lookup4(&filter_source4, &config.filter_source4, &pkt->source));
-	if (config.filter_source6.end && pkt->version == 6)
-		source = static_bits(prefixes_lookup6(&filter_source6, &config.filter_source6, &pkt->source));
-	if (config.filter_dest4.end && pkt->version == 4)
-		destination = static_bits(prefixes_lookup4(&filter_dest4, &config.filter_dest4, &pkt->destination));
-	if (config.filter_dest6.end && pkt->version == 6)
-		destination = static_bits(prefixes_lookup6(&filter_dest6, &config.filter_dest6, &pkt->destination));
-	source |= dynamic_bits(DYNAMIC_FILTER_SOURCE, config.filter_source_sets, pkt, &pkt->source);
-	destination |= dynamic_bits(DYNAMIC_FILTER_DESTINATION, config.filter_destination_sets, pkt, &pkt->destination);
-	return source << FILTER_SOURCE_SETS_SHIFT | destination << FILTER_DESTINATION_SETS_SHIFT;
-}
-
-static __always_inline int has_sets(void)
-{
-	return config.filter_source4.end || config.filter_source6.end || config.filter_dest4.end ||
-	       config.filter_dest6.end || config.filter_source_sets || config.filter_destination_sets;
-}
-
-static __always_inline __u64 key_marks(const struct packet *pkt, __u64 sets)
-{
-	__u64 marks = (__u64)pkt->extensions << FILTER_EXTENSION_SHIFT;
-
-	if (pkt->has & HAS_FLAGS)
-		marks |= FILTER_TCP | pkt->tcp_flags;
-	if (pkt->fragment == FRAGMENT_FIRST)
-		marks |= FILTER_FRAGMENT_FIRST;
-	if (pkt->fragment == FRAGMENT_LATER)
-		marks |= FILTER_FRAGMENT_LATER;
-	if (pkt->has & HAS_ADDRESSES)
-		marks |= FILTER_IP | sets;
-	return marks;
-}
-
-static __always_inline __u64 key_ranges(const struct packet *pkt)
-{
-	__u64 length = pkt->length < 65535 ? pkt->length : 65535;
-	__u64 vlan = pkt->vlans ? pkt->vlan[0] : FILTER_VLAN_NONE;
-
-	if (pkt->has & HAS_ADDRESSES)
-		length = pkt->ip_length;
-	return length << FILTER_LENGTH_SHIFT | (__u64)pkt->hop_limit << FILTER_HOP_LIMIT_SHIFT |
-	       (__u64)pkt->dscp << FILTER_DSCP_SHIFT | vlan << FILTER_VLAN_SHIFT;
-}
-
-/* Of the source; parse has no use for it. */
-static __always_inline __u64 key_mac(struct xdp_md *ctx)
-{
-	struct ethhdr *eth = (void *)(long)ctx->data;
-	__u64 mac = 0;
-
-	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
-		return 0;
-	for (int i = 0; i < ETH_ALEN; i++)
-		mac = mac << 8 | eth->h_source[i];
-	return mac;
-}
-
-/* All but the addresses. `sets` is of key_sets. What no rule asks for stays 0. */
-static __always_inline void fill_key(struct xdp_md *ctx, const struct packet *pkt, __u64 sets, struct filter_key *key)
-{
-	key->lanes = key_lanes(pkt);
-	if (config.filter_needs & FILTER_NEEDS_MARKS)
-		key->marks = key_marks(pkt, sets);
-	if (config.filter_needs & FILTER_NEEDS_RANGES)
-		key->ranges = key_ranges(pkt);
-	if (config.filter_needs & FILTER_NEEDS_MAC)
-		key->mac = key_mac(ctx);
-}
-
-/* The number of the rule, CLASSIFIER_NONE when none matches. The key is not on the stack, of which there are 512 bytes
- * for all calls of a program: the classifier needs many. */
-static __always_inline __u32 rule_number4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
-{
-	struct filter_key *key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
-
-	if (!key)
-		return CLASSIFIER_NONE;
-	key->addresses[0] = 0;
-	if (pkt->version)
-		key->addresses[0] = (__u64)bpf_ntohl(pkt->source.v4) << 32 | bpf_ntohl(pkt->destination.v4);
-	fill_key(ctx, pkt, sets, key);
-	return classify4(key);
-}
-
-static __always_inline __u32 rule_number6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
-{
-	struct filter_key *key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
-
-	if (!key)
-		return CLASSIFIER_NONE;
-	key->addresses[0] = bpf_be64_to_cpu(pkt->source.words[0]);
-	key->addresses[1] = bpf_be64_to_cpu(pkt->source.words[1]);
-	key->addresses[2] = bpf_be64_to_cpu(pkt->destination.words[0]);
-	key->addresses[3] = bpf_be64_to_cpu(pkt->destination.words[1]);
-	fill_key(ctx, pkt, sets, key);
-	return classify6(key);
+	return classifier_number6(ctx, pkt, sets, !filter_fills6());
 }
 
 /* The same as functions of their own, which the verifier checks once: inline it does so for each way that a packet can
  * come here, which is 7 to 10 ns faster, but with many groups more than it takes. */
-__noinline __u32 rule_number4_apart(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
+__noinline __u32 filter_number4_apart(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
 	if (UNUSED(config.filter_needs & FILTER_NEEDS_APART) || !pkt)
 		return CLASSIFIER_NONE;
-	return rule_number4(ctx, pkt, sets);
+	return filter_number4(ctx, pkt, sets);
 }
 
-__noinline __u32 rule_number6_apart(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
+__noinline __u32 filter_number6_apart(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
 	if (UNUSED(config.filter_needs & FILTER_NEEDS_APART) || !pkt)
 		return CLASSIFIER_NONE;
-	return rule_number6(ctx, pkt, sets);
+	return filter_number6(ctx, pkt, sets);
 }
 
-static __always_inline __u32 rule_number(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
+static __always_inline __u32 filter_number(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
+	if (pkt->version == 6 && config.filter_needs & FILTER_NEEDS_APART)
+		return classifier_rest6(filter_number6_apart(ctx, pkt, sets));
+	if (pkt->version == 6)
+		return classifier_rest6(filter_number6(ctx, pkt, sets));
 	if (config.filter_needs & FILTER_NEEDS_APART)
-		return pkt->version == 6 ? rule_number6_apart(ctx, pkt, sets) : rule_number4_apart(ctx, pkt, sets);
-	return pkt->version == 6 ? rule_number6(ctx, pkt, sets) : rule_number4(ctx, pkt, sets);
+		return classifier_rest4(filter_number4_apart(ctx, pkt, sets));
+	return classifier_rest4(filter_number4(ctx, pkt, sets));
 }
 
-/* Returns 1 when the packet is over the limit of its rule. What is not IP has no address: all of it is one key. */
-__noinline int filter_is_over(const struct packet *pkt, const struct filter_more *more)
-{
-	const union address *address;
-	struct limit limit = {};
-
-	if (!pkt || !more)
-		return 1;
-	limit.rule = pkt->rule;
-	limit.now = packet_time();
-	limit.interval = more->interval;
-	limit.burst = more->burst;
-	if (more->per != FILTER_PER_RULE && pkt->version) {
-		address = more->per == FILTER_PER_SOURCE ? &pkt->source : &pkt->destination;
-		limit.key.version = pkt->version;
-		limit.key.length = pkt->version == 4 ? more->length4 : more->length6;
-		limit.key.address[0] = address->words[0] & bpf_cpu_to_be64(set_mask_high(limit.key.length));
-		limit.key.address[1] = address->words[1] & bpf_cpu_to_be64(set_mask_low(limit.key.length));
-	}
-	return limit_is_over(&limit);
-}
-
-/* What a rule does beyond its verdict. Returns 1 when its limit refuses the packet. */
-static __always_inline int do_more(struct packet *pkt, __u32 number)
+/* What a rule does beyond its verdict. Returns the reason why its limit refuses the packet, REASON_NONE when it does
+ * not. */
+static __always_inline enum reason do_more(struct packet *pkt, __u32 number)
 {
 	const struct filter_more *more = bpf_map_lookup_elem(&filter_more, &number);
 
 	if (!more)
-		return 0;
+		return REASON_NONE;
 	if (config.filter_needs & FILTER_NEEDS_LOG && more->log)
-		pkt->logged = (__u64)bpf_get_prandom_u32() * more->log >> 32 == 0;
-	return config.filter_needs & FILTER_NEEDS_LIMIT && more->interval && filter_is_over(pkt, more);
+		pkt->logged = is_sampled(more->log);
+	if (!(config.filter_needs & FILTER_NEEDS_LIMIT) || !more->interval || !rate_is_over(pkt, more))
+		return REASON_NONE;
+	return ban(pkt, more, REASON_FILTER_LIMIT, REASON_FILTER_LIMIT_BAN, REASON_FILTER_LIMIT_FULL);
 }
 
 /* A candidate (shadow.h) only says that it would answer. */
@@ -265,20 +107,24 @@ static __always_inline enum verdict reject(struct xdp_md *ctx, const struct pack
 static __always_inline enum verdict stage_filter(struct xdp_md *ctx, struct packet *pkt)
 {
 	const struct filter_action *action;
+	enum reason reason;
 	__u64 sets = 0;
 	__u32 number;
 
 	if (!config.filter)
 		return NEXT;
-	if (has_sets() && pkt->has & HAS_ADDRESSES)
+	if (has_sets() && (pkt->version == 6 ? filter_fills6() : filter_fills4()) && pkt->has & HAS_ADDRESSES)
 		sets = key_sets(pkt);
-	number = rule_number(ctx, pkt, sets);
+	number = filter_number(ctx, pkt, sets);
 	action = bpf_map_lookup_elem(&filter_actions, &number);
 	if (!action)
 		return NEXT; /* no rule matches */
 	pkt->rule = action->slot;
-	if (config.filter_needs & (FILTER_NEEDS_LIMIT | FILTER_NEEDS_LOG) && action->more && do_more(pkt, action->more))
-		return decide(pkt, VERDICT_DROP, REASON_FILTER_LIMIT);
+	if (config.filter_needs & (FILTER_NEEDS_LIMIT | FILTER_NEEDS_LOG) && action->more) {
+		reason = do_more(pkt, action->more);
+		if (reason)
+			return decide(pkt, VERDICT_DROP, reason);
+	}
 	if (config.filter_needs & FILTER_NEEDS_REJECT && action->reject)
 		return decide(pkt, reject(ctx, pkt, action->reject), REASON_FILTER_REJECT);
 	return decide(pkt, action->verdict, REASON_FILTER_RULE);

@@ -46,8 +46,10 @@ static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, e
 		count(&rules, pkt->rule, pkt);
 	if (config.shadow == SHADOW_ACTIVE)
 		shadow_compare(pkt, verdict);
-	if (config.filter_needs & FILTER_NEEDS_LOG && pkt->logged)
-		write_event(pkt, verdict);
+	if (config.events && pkt->logged)
+		write_event(pkt, verdict, EVENT_LOG, 0, 0);
+	else if (config.log_drops && verdict == VERDICT_DROP && is_sampled(config.log_drops))
+		write_event(pkt, verdict, EVENT_DROP, 0, 0);
 	if (has_top() && top_until())
 		note_talkers(pkt, verdict);
 	write_record(pkt, verdict);

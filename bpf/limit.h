@@ -1,99 +1,82 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
-/* limit: is this packet one too many? What is counted, and how, stands in include/sluice/limit.h. */
+/*
+ * limit: ordered limits, with matches as rules of the filter have them; the first that matches applies. What is within
+ * it goes on to the next stage, what is over it is dropped, and its source may be banned (ban.h).
+ */
 #ifndef SLUICE_BPF_LIMIT_H
 #define SLUICE_BPF_LIMIT_H
 
-#include "packet.h"
-#include "sluice/limit.h"
+#include "ban.h"
+#include "classify.h"
+#include "key.h"
+#include "rate.h"
+#include "record.h"
+#include "sluice/filter.h"
 
-/* Each time one fails, another CPU's packet has been counted; after so many in a row this one is over the limit. */
-#define LIMIT_TRIES 16
+/* By the number of a limit. Verdict and reject are not used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* user space sets it */
+	__type(key, __u32);
+	__type(value, struct filter_action);
+} limit_actions SEC(".maps");
 
-/* Not created where no rule has a limit. */
+/* By filter_action.more; the first is not used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct limits));
-} limits SEC(".maps");
+	__type(key, __u32);
+	__type(value, struct filter_more);
+} limit_more SEC(".maps");
 
-static __always_inline __u64 limit_read(__u64 *cell)
+/* The number of the limit, CLASSIFIER_NONE when none matches. `sets` is of key_sets. */
+__noinline __u32 limit_find4(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	return *(volatile __u64 *)cell;
+	if (UNUSED(config.limit) || !pkt)
+		return CLASSIFIER_NONE;
+	return limit_number4(ctx, pkt, sets, 0);
 }
 
-static __always_inline int limit_replace(__u64 *cell, __u64 old, __u64 new)
+__noinline __u32 limit_find6(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
 {
-	return __sync_val_compare_and_swap(cell, old, new) == old;
+	if (UNUSED(config.limit) || !pkt)
+		return CLASSIFIER_NONE;
+	return limit_number6(ctx, pkt, sets, 0);
 }
 
-/* 1: the packet is within the limit, and counted. */
-static __always_inline int limit_take(__u64 *cell, __u64 now, __u64 interval, __u64 burst)
+static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packet *pkt)
 {
-	for (int i = 0; i < LIMIT_TRIES; i++) {
-		__u64 due = limit_read(cell);
-		__u64 next = limit_next(due, now, interval, burst);
+	const struct filter_action *action;
+	const struct filter_more *more;
+	__u64 sets = 0;
+	__u32 number;
 
-		if (!next)
-			return 0;
-		if (limit_replace(cell, due, next))
-			return 1;
+	if (!config.limit)
+		return NEXT;
+	if (has_sets() && pkt->has & HAS_ADDRESSES)
+		sets = key_sets(pkt);
+	if (pkt->version == 6)
+		number = limit_rest6(limit_find6(ctx, pkt, sets));
+	else
+		number = limit_rest4(limit_find4(ctx, pkt, sets));
+	action = bpf_map_lookup_elem(&limit_actions, &number);
+	if (!action)
+		return NEXT; /* no limit matches */
+	number = action->more;
+	more = bpf_map_lookup_elem(&limit_more, &number);
+	if (!more)
+		return NEXT;
+	pkt->rule = action->slot;
+	if (!rate_is_over(pkt, more)) {
+		record_limit(pkt->rule);
+		pkt->rule = PREFIX_NONE;
+		return NEXT;
 	}
-	/* So many other CPUs came first: within the limit it passes, uncounted. */
-	return limit_next(limit_read(cell), now, interval, burst) != 0;
-}
-
-/* The smaller cell is the key's, and decides. The larger one is raised before, so that a CPU that comes in between
- * still finds the same one the smaller. */
-static __always_inline int limit_take_smaller(__u64 *smaller, __u64 due, __u64 *larger, __u64 above,
-					      const struct limit *limit, int *over)
-{
-	__u64 next = limit_next(due, limit->now, limit->interval, limit->burst);
-
-	*over = !next;
-	if (!next || (above < next && !limit_replace(larger, above, next)))
-		return 0;
-	return limit_replace(smaller, due, next);
-}
-
-static __always_inline int limit_take_either(__u64 *first, __u64 *second, const struct limit *limit)
-{
-	int over = 0;
-
-	for (int i = 0; i < LIMIT_TRIES && !over; i++) {
-		__u64 a = limit_read(first), b = limit_read(second);
-		int taken = a <= b ? limit_take_smaller(first, a, second, b, limit, &over)
-				   : limit_take_smaller(second, b, first, a, limit, &over);
-
-		if (taken)
-			return 1;
-	}
-	return !over;
-}
-
-/* Returns 1 when the packet is over the limit. A function of its own: the verifier checks it once, and packets that
- * meet no limit do not pay for it. */
-__noinline int limit_is_over(const struct limit *limit)
-{
-	struct limits *state;
-	__u64 hash;
-
-	if (UNUSED(config.filter_needs & FILTER_NEEDS_LIMIT))
-		return 1;
-	state = bpf_map_lookup_elem(&limits, &(__u32){ 0 });
-	if (!limit || !state)
-		return 1;
-	if (!limit->key.version) {
-		__u32 rule = limit->rule;
-
-		if (rule >= RULE_SLOTS)
-			return 1;
-		return !limit_take(&state->rules[rule], limit->now, limit->interval, limit->burst);
-	}
-	hash = limit_hash(limit, state->seed);
-	return !limit_take_either(&state->first[hash & (LIMIT_CELLS - 1)],
-				  &state->second[hash >> 32 & (LIMIT_CELLS - 1)], limit);
+	if (config.events && more->log)
+		pkt->logged = is_sampled(more->log);
+	return decide(pkt, VERDICT_DROP, ban(pkt, more, REASON_LIMIT, REASON_LIMIT_BAN, REASON_LIMIT_FULL));
 }
 
 #endif

@@ -53,6 +53,15 @@ static __always_inline void fill_record(struct record *out, const struct packet 
 	out->reserved = 0;
 }
 
+/* The packet is within the limit of that slot. */
+static __always_inline void record_limit(__u32 slot)
+{
+	struct record *out = recording();
+
+	if (out)
+		out->limit = slot + 1;
+}
+
 static __always_inline void write_record(const struct packet *pkt, enum verdict verdict)
 {
 	struct record *out = recording();

@@ -14,7 +14,7 @@
 #include <linux/tcp.h>
 
 #include "length.h"
-#include "limit.h"
+#include "rate.h"
 #include "packet.h"
 #include "parse.h"
 #include "record.h"
@@ -125,8 +125,14 @@ static __always_inline int may_reset(const struct packet *pkt)
 static __always_inline int is_in_time(void)
 {
 	__u64 *due = bpf_map_lookup_elem(&reject_due, &(__u32){ 0 });
+	const struct limit limit = {
+		.now = packet_time(),
+		.cost = REJECT_INTERVAL,
+		.ahead = REJECT_BURST,
+		.most = REJECT_BURST + REJECT_INTERVAL + LIMIT_SLACK,
+	};
 
-	return due && limit_take(due, packet_time(), REJECT_INTERVAL, REJECT_BURST);
+	return due && limit_take(due, &limit);
 }
 
 /* Back to the station that the frame came from. */

@@ -7,6 +7,7 @@
 #define SLUICE_BPF_SETS_H
 
 #include "packet.h"
+#include "record.h"
 #include "sluice/set.h"
 
 /* Preallocated: the memory is there before the first packet is, and no lack of it can keep an entry out. */
@@ -49,22 +50,33 @@ static __always_inline int filter_has(const struct set_head *head, const struct 
 	return !mask || (head->filter[set_filter_word(hash, mask)] & bits) == bits;
 }
 
-static __always_inline int set_has_length(void *entries, const struct set_head *head, __u32 version,
-					  const union address *address, __u32 length)
+/* The prefix of that length that has the address. */
+static __always_inline struct set_key set_key_of(__u32 version, const union address *address, __u32 length)
 {
-	struct set_key key = {
+	return (struct set_key){
 		.address = { address->words[0] & bpf_cpu_to_be64(set_mask_high(length)),
 			     address->words[1] & bpf_cpu_to_be64(set_mask_low(length)) },
 		.version = version,
 		.length = length,
 	};
+}
+
+/* The coarse clock costs a memory read; it is behind by at most a tick. A capture has its own. */
+static __always_inline __u64 set_time(void)
+{
+	return config.record ? packet_time() : bpf_ktime_get_coarse_ns();
+}
+
+static __always_inline int set_has_length(void *entries, const struct set_head *head, __u32 version,
+					  const union address *address, __u32 length)
+{
+	struct set_key key = set_key_of(version, address, length);
 	struct set_value *value;
 
 	if (!filter_has(head, &key))
 		return 0;
 	value = bpf_map_lookup_elem(entries, &key);
-	/* The coarse clock costs a memory read; it is behind by at most a tick. */
-	return value && (value->expires == SET_NEVER || value->expires > bpf_ktime_get_coarse_ns());
+	return value && (value->expires == SET_NEVER || value->expires > set_time());
 }
 
 static __always_inline int set_has(__u32 index, __u32 version, const union address *address)

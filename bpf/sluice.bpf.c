@@ -9,6 +9,7 @@
 #include "filter.h"
 #include "fragments.h"
 #include "leave.h"
+#include "limit.h"
 
 SEC("xdp.frags")
 int sluice(struct xdp_md *ctx)
@@ -27,6 +28,8 @@ int sluice(struct xdp_md *ctx)
 		verdict = stage_block(ctx, pkt);
 	if (verdict == NEXT)
 		verdict = stage_fragments(ctx, pkt);
+	if (verdict == NEXT)
+		verdict = stage_limit(ctx, pkt);
 	if (verdict == NEXT)
 		verdict = stage_filter(ctx, pkt);
 	if (verdict == NEXT)

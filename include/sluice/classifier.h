@@ -29,6 +29,7 @@
 #define CLASSIFIER_NONE 0xffffffffU /* no rule matches */
 #define CLASSIFIER_GROUPS 20
 #define CLASSIFIER_INLINE 12	    /* groups, half as many with extras, up to which it is inline in the program */
+#define CLASSIFIER_STRAIGHT 32	    /* boxes up to which a list is compared one by one: then that is faster */
 #define CLASSIFIER_CUTS_MAX 6	    /* below one another */
 #define CLASSIFIER_LEAF_MAX 48	    /* boxes: the loop that the verifier sees */
 #define CLASSIFIER_LINEAR_MAX 16384 /* boxes that every packet may have to be compared with */
@@ -74,6 +75,15 @@ struct classifier_group {
 	__u64 first;	    /* lowest rule of the group; groups are in this order. The data path has it in the image */
 };
 
+/* A box of so few that all of them are in the program: what they ask for is constant, and nothing is loaded. */
+struct classifier_box {
+	__u64 addresses[4], masks[4]; /* IPv4 has the first */
+	__u64 low, high;	      /* of filter_key.lanes */
+	__u64 has_extra;
+	struct filter_extra extra;
+	__u64 rule;
+};
+
 /* What is constant while an image is in use. In BPF these are immediates of the program (CLASSIFIER_CONSTANT). */
 struct classifier_layout {
 	__u64 end;	   /* bytes of the image; 0: there is none */
@@ -87,6 +97,8 @@ struct classifier_layout {
 	__u64 linear_first; /* lowest rule of them */
 	__u64 group_count;
 	struct classifier_group groups[CLASSIFIER_GROUPS];
+	__u64 straight_count; /* 0: more boxes than CLASSIFIER_STRAIGHT; the groups have them all */
+	struct classifier_box straight[CLASSIFIER_STRAIGHT];
 };
 
 /*
@@ -101,22 +113,32 @@ struct classifier_layout {
 		__asm__("%0 = %1 ll" : "=r"(constant) : "i"(&(layout)->member)); \
 		constant; \
 	})
+/* Keeps the reading of a constant where it is: of several that come together further on, clang would make one, of an
+ * address that is no constant any more. */
+#define CLASSIFIER_HERE(constant) __asm__ volatile("" : "+r"(constant))
 /* The entry of each group. What the verifier has not deleted is never read before it is written. */
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS]
 /* In BPF a function that is checked by itself: inlined twenty times, it is more than the verifier takes. */
-#define CLASSIFIER_EXTRA4(image, layout, key, number) classify_extra4(key, number)
-#define CLASSIFIER_EXTRA6(image, layout, key, number) classify_extra6(key, number)
-__u64 classify_extra4(const struct filter_key *key, __u32 number);
-__u64 classify_extra6(const struct filter_key *key, __u32 number);
+#define CLASSIFIER_EXTRA4(image, layout, key, number) classify_extra4(layout, key, number)
+#define CLASSIFIER_EXTRA6(image, layout, key, number) classify_extra6(layout, key, number)
+static __u64 classify_extra4(const struct classifier_layout *layout, const struct filter_key *key, __u32 number);
+static __u64 classify_extra6(const struct classifier_layout *layout, const struct filter_key *key, __u32 number);
 #else
 #define CLASSIFIER_EXTRA4 classifier_extra
 #define CLASSIFIER_EXTRA6 classifier_extra
 #define CLASSIFIER_CONSTANT(layout, member) ((layout)->member)
+#define CLASSIFIER_HERE(constant) (void)(constant)
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS] = { 0 }
 #endif
 
-#define CLASSIFIER_PLACEHOLDER4 0x5c1a551f40000000ULL
-#define CLASSIFIER_PLACEHOLDER6 0x5c1a551f60000000ULL
+/* Ordered lists of rules, each with a classifier of its own for either version of IP. */
+enum classifier_list {
+	CLASSIFIER_FILTER,
+	CLASSIFIER_LIMIT,
+	CLASSIFIER_LISTS,
+};
+
+#define CLASSIFIER_PLACEHOLDER(list, version) (0x5c1a551f00000000ULL | (version) << 28 | (list) << 24)
 
 #define CLASSIFIER_NO_HASH 64
 
@@ -174,6 +196,21 @@ static __always_inline __u64 classifier_lanes(const __u8 *image, const struct cl
 	return filter_lanes_inside(key->lanes, classifier_word(image, byte), classifier_word(image, byte + 8),
 				   FILTER_LANES_GUARDS) ^
 	       FILTER_LANES_GUARDS;
+}
+
+/* True when the lanes of a box of the program hold the key, and its extra does. */
+static __always_inline int classifier_straight_rest(const struct classifier_box *box, const struct filter_key *key)
+{
+	if (filter_lanes_inside(key->lanes, CLASSIFIER_CONSTANT(box, low), CLASSIFIER_CONSTANT(box, high),
+				FILTER_LANES_GUARDS) != FILTER_LANES_GUARDS)
+		return 0;
+	if (!CLASSIFIER_CONSTANT(box, has_extra))
+		return 1;
+	return !(((key->marks & CLASSIFIER_CONSTANT(box, extra.marks_mask)) ^ CLASSIFIER_CONSTANT(box, extra.marks)) |
+		 ((key->mac & CLASSIFIER_CONSTANT(box, extra.mac_mask)) ^ CLASSIFIER_CONSTANT(box, extra.mac)) |
+		 (filter_lanes_inside(key->ranges, CLASSIFIER_CONSTANT(box, extra.low),
+				      CLASSIFIER_CONSTANT(box, extra.high), FILTER_RANGES_GUARDS) ^
+		  FILTER_RANGES_GUARDS));
 }
 
 /* 0 when the extra of that number holds the key. */

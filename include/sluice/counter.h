@@ -19,7 +19,7 @@ struct counter {
 	__u64 bytes; /* from the Ethernet header on, as the driver hands the frame over: no FCS */
 };
 
-#define COUNTERS (REASON_LIMIT * VERDICT_COUNT)
+#define COUNTERS (REASONS_MAX * VERDICT_COUNT)
 
 /* Rules of the block stage of one interface. */
 #define RULES_MAX 1024

@@ -11,8 +11,9 @@
 
 #include <linux/types.h>
 
-/* Of filter_key.lanes. ICMP and ICMPv6 have their type as source port and their code as destination port: rules about
- * ports are about protocols that have ports, rules about types about ICMP. */
+/* Of filter_key.lanes. ICMP and ICMPv6 have their type as source port and their code as destination port, what is not
+ * IP has its EtherType as destination port: rules about ports are about protocols that have ports, rules about types
+ * about ICMP, rules about EtherTypes about FILTER_PROTOCOL_OTHER. */
 #define FILTER_SOURCE_PORT_SHIFT 0 /* 17 bits */
 #define FILTER_DESTINATION_PORT_SHIFT 18
 #define FILTER_PROTOCOL_SHIFT 36 /* 10 bits */
@@ -28,7 +29,7 @@ enum filter_protocol {
 	FILTER_PROTOCOL_IP_LAST = 255,
 	FILTER_PROTOCOL_FAILSAFE = 256, /* ICMP and ICMPv6 that is_failsafe (bpf/default.h): in place of 1 and 58 */
 	FILTER_PROTOCOL_ARP = 257,
-	FILTER_PROTOCOL_OTHER = 258, /* neither IP nor ARP; has no addresses either: both are 0.0.0.0 */
+	FILTER_PROTOCOL_OTHER = 258, /* neither IP nor ARP, or cut before its addresses: both are 0.0.0.0 */
 };
 
 /* Of filter_key.ranges. */
@@ -124,19 +125,28 @@ enum filter_per {
 	FILTER_PER_RULE,
 	FILTER_PER_SOURCE,
 	FILTER_PER_DESTINATION,
+	FILTER_PER_SOURCE_DPORT, /* the source, and the destination port that it sends to */
 };
+
+#define FILTER_BYTE_SHIFT 16 /* from 2^-16 nanoseconds to whole ones */
 
 /* Most rules do not need it. */
 struct filter_more {
 	__u64 interval;	       /* nanoseconds a packet takes of the limit's time; 0: no limit */
 	__u64 burst;	       /* nanoseconds that a key may be ahead: (packets of a burst - 1) * interval */
 	__u32 log;	       /* one of so many packets becomes an event; 0: none does */
+	__u32 ban_timeout;     /* seconds; 0: the set's own */
 	__u8 per;	       /* enum filter_per */
 	__u8 length4, length6; /* leading bits of the address that are the key */
-	__u8 reserved;
+	/* 1: a limit in bytes of the frame. Each takes `interval` 2^-16 nanoseconds, and `burst` is what all bytes of a
+	 * burst take. */
+	__u8 bytes;
+	__u8 ban; /* 1 + number of the set, among those of DYNAMIC_BAN, that a source over the limit goes into; 0: none
+		   */
+	__u8 reserved[3];
 };
 
-_Static_assert(sizeof(struct filter_more) == 24, "shared layout");
+_Static_assert(sizeof(struct filter_more) == 32, "shared layout");
 
 #define FILTER_RULES_MAX (1 << 17)
 #define FILTER_MORE_MAX 65535

@@ -33,7 +33,15 @@
 	X(80, FILTER_RULE, "filter", "filter-rule", "a rule of the filter says so") \
 	X(81, FILTER_LIMIT, "filter", "filter-limit", "over the limit of the rule of the filter that matched") \
 	X(82, FILTER_REJECT, "filter", "filter-reject", \
-	  "a rule of the filter rejects it: answered (tx), or dropped where an answer is not allowed")
+	  "a rule of the filter rejects it: answered (tx), or dropped where an answer is not allowed") \
+	X(83, FILTER_LIMIT_BAN, "filter", "filter-limit-ban", \
+	  "over a limit of the filter that bans: its source was put into a dynamic set") \
+	X(84, FILTER_LIMIT_FULL, "filter", "filter-limit-full", \
+	  "over a limit of the filter that bans, but the dynamic set has no room for its source") \
+	X(96, LIMIT, "limit", "limit", "over a limit of the limit stage") \
+	X(97, LIMIT_BAN, "limit", "limit-ban", "over a limit that bans: its source was put into a dynamic set") \
+	X(98, LIMIT_FULL, "limit", "limit-full", \
+	  "over a limit that bans, but the dynamic set has no room for its source")
 
 #define X(number, symbol, stage, name, explanation) REASON_##symbol = (number),
 enum reason {
@@ -41,7 +49,7 @@ enum reason {
 	SLUICE_REASONS(X)
 	/* Reasons are below this; counters are laid out for all of them, so that a newer program can count
 	 * into the counters of an older one. */
-	REASON_LIMIT = 256,
+	REASONS_MAX = 256,
 };
 #undef X
 

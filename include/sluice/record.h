@@ -52,8 +52,10 @@ struct record {
 	__u8 hop_limit; /* TTL */
 	__u8 dscp;
 	__u8 reserved;
+	__u32 limit; /* 1 + slot of the limit that the packet was within, 0 when it met none; not of events */
+	__u32 unused;
 };
 
-_Static_assert(sizeof(struct record) == 72, "shared layout");
+_Static_assert(sizeof(struct record) == 80, "shared layout");
 
 #endif

@@ -27,7 +27,8 @@ enum dynamic_first {
 	DYNAMIC_TO = 2 * DYNAMIC_MAX,
 	DYNAMIC_FILTER_SOURCE = 3 * DYNAMIC_MAX,
 	DYNAMIC_FILTER_DESTINATION = 4 * DYNAMIC_MAX,
-	DYNAMIC_COUNT = 5 * DYNAMIC_MAX,
+	DYNAMIC_BAN = 5 * DYNAMIC_MAX, /* that limits put sources into */
+	DYNAMIC_COUNT = 6 * DYNAMIC_MAX,
 };
 
 struct set_key {

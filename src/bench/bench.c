@@ -92,7 +92,7 @@ static int read_verdicts(const struct bench *bench, struct verdicts *verdicts, s
 
 	*verdicts = (struct verdicts){ 0 };
 	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
-		for (int reason = 0; reason < REASON_LIMIT; reason++) {
+		for (int reason = 0; reason < REASONS_MAX; reason++) {
 			int err = counter_read(map, counter_index(reason, verdict), &sums[verdict]);
 
 			if (err)
@@ -116,13 +116,18 @@ static uint32_t warm_runs(uint32_t flows)
 	return flows < WARM_RUNS ? WARM_RUNS / flows * flows : WARM_RUNS;
 }
 
-static int run(struct bench *bench, int fd, uint32_t flows, double *nanoseconds, struct error *error)
+static uint32_t bounded(uint32_t runs, uint32_t most)
+{
+	return most && runs > most ? most : runs;
+}
+
+static int run(struct bench *bench, int fd, uint32_t flows, uint32_t most, double *nanoseconds, struct error *error)
 {
 	int err = meter_aim(&bench->meter, fd, error);
 
 	if (!err)
-		err = meter_run(&bench->meter, flows, warm_runs(flows), nanoseconds, error);
-	return err ? err : meter_run(&bench->meter, flows, timed_runs(flows), nanoseconds, error);
+		err = meter_run(&bench->meter, flows, bounded(warm_runs(flows), most), nanoseconds, error);
+	return err ? err : meter_run(&bench->meter, flows, bounded(timed_runs(flows), most), nanoseconds, error);
 }
 
 static double now(void)
@@ -160,7 +165,7 @@ static struct fastest *find_fastest(struct bench *bench, uint32_t flows)
 static int run_bare(struct bench *bench, uint32_t flows, struct rounds *rounds, double *bare, struct error *error)
 {
 	struct fastest *fastest = find_fastest(bench, flows);
-	int err = run(bench, meter_bare_fd(&bench->meter), flows, bare, error);
+	int err = run(bench, meter_bare_fd(&bench->meter), flows, 0, bare, error);
 
 	if (err)
 		return err;
@@ -173,10 +178,10 @@ static int run_bare(struct bench *bench, uint32_t flows, struct rounds *rounds, 
 static int run_round(struct bench *bench, uint32_t flows, struct rounds *rounds, struct error *error)
 {
 	struct round *round = &rounds->all[rounds->count];
-	int err = run(bench, bench->program.fd, flows, &round->policy, error);
+	int err = run(bench, bench->program.fd, flows, 0, &round->policy, error);
 
 	if (!err && bench->peer >= 0)
-		err = run(bench, bench->peer, flows, &round->peer, error);
+		err = run(bench, bench->peer, flows, bench->peer_runs, &round->peer, error);
 	if (!err)
 		err = run_bare(bench, flows, rounds, &round->after, error);
 	if (err)

@@ -19,6 +19,7 @@ struct bench {
 	const struct compiled *compiled;
 	struct program program; /* counts into maps of its own, and is attached nowhere */
 	int peer;		/* a program to measure in the same rounds; -1: none */
+	uint32_t peer_runs;	/* of the peer in one call, at most, where it is slow; 0: as many as of the others */
 	struct meter meter;
 	/* Nanoseconds of the bare program, the fastest so far with that number of flows; 0: none yet. */
 	struct fastest {

@@ -101,7 +101,7 @@ static void gather(const struct compiled *compiled, const struct flows *flows, s
 		add_table(&compiled->tables[v4 ? TABLE_BLOCK_SOURCE4 : TABLE_BLOCK_SOURCE6], &inside->sources);
 		add_table(&compiled->tables[v4 ? TABLE_BLOCK_DEST4 : TABLE_BLOCK_DEST6], &inside->destinations);
 		if (!inside->sources.count && !inside->destinations.count)
-			inside->matches = v4 ? &compiled->matches4 : &compiled->matches6;
+			inside->matches = v4 ? &compiled->filter.matches4 : &compiled->filter.matches6;
 	}
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "base/plural.h"
 #include "bench/bench.h"
 #include "bench/rates.h"
 #include "cli/cli.h"
@@ -57,7 +58,7 @@ static void print_capture(const struct capture_frames *capture)
 {
 	const char *before = "\nleft out: ";
 
-	printf("%zu packet%s of the capture", capture->count, capture->count == 1 ? "" : "s");
+	printf("%zu packet%s of the capture", capture->count, plural(capture->count));
 	if (capture->cut)
 		printf(", %llu of them cut short by it and filled up with zeros", (unsigned long long)capture->cut);
 	print_left_out(&before, capture->beyond, "behind the first", METER_PACKETS, "");

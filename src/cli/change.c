@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "base/memory.h"
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "cli/difference.h"
 #include "lockout/lockout.h"
@@ -65,7 +66,7 @@ void change_print(const struct change *change)
 		printf("  ~ the program itself: another version of Sluice\n");
 	if (change->attached)
 		printf("  ~ attached to %zu interface%s that had no program of Sluice\n", change->attached,
-		       change->attached == 1 ? "" : "s");
+		       plural(change->attached));
 	difference_print(before->policy, after->policy);
 	if (!print_sets(before, after) && !another_program && !another_text && !change->attached)
 		printf("  ~ only where rules stand: their lines, or the name of the file\n");

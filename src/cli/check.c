@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "compile/compile.h"
 #include "compile/unreached.h"
@@ -37,15 +38,15 @@ static void print_tables(const struct compiled *compiled)
 /* Of more there is a number. */
 #define WARNINGS_MAX 20
 
-static void warn_unreached(const struct compiled *compiled)
+static void warn_unreached(const struct compiled *compiled, const struct compiled_list *list)
 {
-	const struct rule *rules = compiled->rules + compiled->filter_first;
+	const struct rule *rules = compiled->rules + list->first;
 	struct unreached_rules unreached;
 
-	unreached_find(compiled, UNREACHED_STEPS, &unreached);
+	unreached_find(compiled, list, UNREACHED_STEPS, &unreached);
 	for (size_t i = 0; i < unreached.count && i < WARNINGS_MAX; i++) {
 		const struct location *where = &rules[unreached.items[i].first].where;
-		char *text = unreached_text(compiled, &unreached.items[i]);
+		char *text = unreached_text(compiled, list, &unreached.items[i]);
 
 		fprintf(stderr, "%s:%d:%d: warning: %s\n", where->file, where->line, where->column, text);
 		free(text);
@@ -53,28 +54,35 @@ static void warn_unreached(const struct compiled *compiled)
 	if (unreached.count > WARNINGS_MAX)
 		fprintf(stderr, "sluice: warning: %zu more like these on interface %s\n",
 			unreached.count - WARNINGS_MAX, compiled->interface->name);
-	if (unreached.looked_at < compiled->filter_count)
+	if (unreached.looked_at < list->count)
 		fprintf(stderr,
 			"sluice: warning: of the %zu rules of interface %s, the first %u were compared with those "
 			"before "
 			"them; the others were too many\n",
-			compiled->filter_count, compiled->interface->name, unreached.looked_at);
+			list->count, compiled->interface->name, unreached.looked_at);
 	unreached_free(&unreached);
 }
 
+static const char *boxes(size_t count)
+{
+	return count == 1 ? "" : "es";
+}
+
 /* Rules that the classifier can only compare one after the other: right, and slower the more there are. */
-static void warn_linear(const struct compiled *compiled, const struct classifier *classifier)
+static void warn_linear(const struct compiled *compiled, const struct compiled_list *list,
+			const struct classifier *classifier)
 {
 	const struct classifier_report *report = &classifier->report;
 
 	if (!report->linear_count)
 		return;
 	fprintf(stderr,
-		"sluice: warning: interface %s, IPv%d: %zu rules (%zu boxes) overlap so much that each packet that no "
+		"sluice: warning: interface %s, IPv%d: %zu rule%s (%zu box%s) %s so much that each packet that no "
 		"earlier rule matches is compared with all of them, one after the other\n",
-		compiled->interface->name, classifier->version, report->linear_count, report->linear_boxes);
+		compiled->interface->name, classifier->version, report->linear_count, plural(report->linear_count),
+		report->linear_boxes, boxes(report->linear_boxes), report->linear_count == 1 ? "overlaps" : "overlap");
 	for (size_t i = 0; i < report->linear_count && i < WARNINGS_MAX; i++) {
-		const struct rule *rule = &compiled->rules[compiled->filter_first + report->linear[i]];
+		const struct rule *rule = &compiled->rules[list->first + report->linear[i]];
 
 		fprintf(stderr, "%s:%d: warning: one of them: %s\n", rule->where.file, rule->where.line, rule->text);
 	}
@@ -85,23 +93,26 @@ static void print_classifier(const struct classifier *classifier)
 	const struct classifier_report *report = &classifier->report;
 
 	if (report->boxes)
-		printf("  classifier IPv%d: %zu boxes in %u group%s, leaves of at most %u, %zu KiB\n",
-		       classifier->version, report->boxes, report->groups, report->groups == 1 ? "" : "s",
+		printf("  classifier IPv%d: %zu box%s in %u group%s, leaves of at most %u, %zu KiB\n",
+		       classifier->version, report->boxes, boxes(report->boxes), report->groups, plural(report->groups),
 		       report->longest_leaf, report->memory / 1024);
 }
 
-static void print_filter(const struct compiled *compiled)
+static void print_list(const struct compiled *compiled, const struct compiled_list *list)
 {
-	if (!compiled->filter_count)
+	bool limits = list == &compiled->limit;
+
+	if (!list->count)
 		return;
-	printf("  filter: %zu rule%s, %zu boxes in IPv4, %zu in IPv6\n", compiled->filter_count,
-	       compiled->filter_count == 1 ? "" : "s", compiled->matches4.count, compiled->matches6.count);
-	print_classifier(&compiled->classifier4);
-	print_classifier(&compiled->classifier6);
+	printf("  %s: %zu %s%s, %zu box%s in IPv4, %zu in IPv6\n", limits ? "limit" : "filter", list->count,
+	       limits ? "limit" : "rule", plural(list->count), list->matches4.count, boxes(list->matches4.count),
+	       list->matches6.count);
+	print_classifier(&list->classifier4);
+	print_classifier(&list->classifier6);
 	fflush(stdout);
-	warn_unreached(compiled);
-	warn_linear(compiled, &compiled->classifier4);
-	warn_linear(compiled, &compiled->classifier6);
+	warn_unreached(compiled, list);
+	warn_linear(compiled, list, &list->classifier4);
+	warn_linear(compiled, list, &list->classifier6);
 }
 
 /* Loads the program when the caller may, because only the verifier knows what is left of it; else says what is known.
@@ -133,8 +144,10 @@ static int check_interface(const struct interface *interface, uint32_t instructi
 		printf("interface %s: %s, fragments %s, malformed %s, default %s, %zu rule%s\n", interface->name,
 		       mode_name(interface->mode), fragments_name(interface->fragments),
 		       verdict_name(interface->malformed), verdict_name(interface->default_verdict),
-		       compiled.rule_count, compiled.rule_count == 1 ? "" : "s");
-		print_filter(&compiled);
+		       compiled.rule_count, plural(compiled.rule_count));
+		print_list(&compiled, &compiled.limit);
+		print_list(&compiled, &compiled.filter);
+		cli_warn_slow(interface);
 		print_tables(&compiled);
 		err = print_cost(&compiled, instructions, error);
 	}

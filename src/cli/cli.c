@@ -1,48 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cli/cli.h"
+#include "policy/warnings.h"
 
-static bool names(const struct target *targets, size_t count, const struct set *set)
+static void print_warning(const struct location *where, const char *text, void *context)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (targets[i].set == set)
-			return true;
-	}
-	return false;
-}
-
-static bool is_used(const struct policy *policy, const struct set *set)
-{
-	for (size_t i = 0; i < policy->interface_count; i++) {
-		const struct block *block = &policy->interfaces[i].block;
-		const struct filter *filter = &policy->interfaces[i].filter;
-
-		for (size_t r = 0; r < block->rule_count; r++) {
-			if (names(block->rules[r].targets, block->rules[r].target_count, set))
-				return true;
-		}
-		for (size_t r = 0; r < filter->rule_count; r++) {
-			const struct filter_rule *rule = &filter->rules[r];
-
-			if (names(rule->source.targets, rule->source.count, set) ||
-			    names(rule->destination.targets, rule->destination.count, set))
-				return true;
-		}
-	}
-	return false;
+	fprintf(stderr, "%s:%d:%d: warning: %s\n", where->file, where->line, where->column, text);
 }
 
 void cli_warn(const struct policy *policy)
 {
-	for (size_t i = 0; i < policy->set_count; i++) {
-		const struct set *set = policy->sets[i];
+	policy_warn(policy, print_warning, NULL);
+}
 
-		if (!set->size && !set->prefixes.count)
-			fprintf(stderr, "%s:%d:%d: warning: set %s is empty\n", set->where.file, set->where.line,
-				set->where.column, set->name);
-		if (!is_used(policy, set))
-			fprintf(stderr, "%s:%d:%d: warning: nothing uses set %s\n", set->where.file, set->where.line,
-				set->where.column, set->name);
-	}
+void cli_warn_slow(const struct interface *interface)
+{
+	policy_warn_slow(interface, print_warning, NULL);
 }
 
 void cli_print_line(const json_t *object)

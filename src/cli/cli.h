@@ -40,8 +40,12 @@ const char *cli_prefixes(size_t count);
 /* One JSON object, one line, on stdout. */
 void cli_print_line(const json_t *object);
 
-/* Warns on stderr of sets that are empty (a list that failed to arrive, mostly) and of sets that nothing uses. */
+/* Warns on stderr of sets that are empty (a list that failed to arrive, mostly), of sets that nothing uses, and of bans
+ * that nothing drops by. */
 void cli_warn(const struct policy *policy);
+
+/* Warns on stderr of limits that a flood of made-up sources uses up. */
+void cli_warn_slow(const struct interface *interface);
 
 /* Prints the error and returns STATUS_FAILED. */
 int cli_failed(const struct error *error);

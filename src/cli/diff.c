@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "cli/difference.h"
 #include "cli/subject.h"
@@ -227,16 +228,16 @@ static int compare_pairs(const void *left, const void *right)
 
 static void print_summary(struct comparison *comparison)
 {
-	printf("%llu packets: %llu with another verdict, %llu by another rule\n",
-	       (unsigned long long)comparison->packets, (unsigned long long)comparison->verdicts,
-	       (unsigned long long)comparison->rules);
+	printf("%llu packet%s: %llu with another verdict, %llu by another rule\n",
+	       (unsigned long long)comparison->packets, plural(comparison->packets),
+	       (unsigned long long)comparison->verdicts, (unsigned long long)comparison->rules);
 	if (comparison->pair_count)
 		qsort(comparison->pairs, comparison->pair_count, sizeof(*comparison->pairs), compare_pairs);
 	for (size_t i = 0; i < comparison->pair_count; i++) {
 		const struct pair *pair = &comparison->pairs[i];
 
 		printf("%10llu  %s\n            packet%s", (unsigned long long)pair->packets, pair->text,
-		       pair->packets == 1 ? "" : "s");
+		       plural(pair->packets));
 		for (uint64_t e = 0; e < pair->packets && e < EXAMPLES; e++)
 			printf("%s%llu", e ? ", " : " ", (unsigned long long)pair->examples[e]);
 		printf("%s\n", pair->packets > EXAMPLES ? ", …" : "");

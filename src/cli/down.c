@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <getopt.h>
 
+#include "base/plural.h"
 #include "cli/change.h"
 #include "cli/cli.h"
 
@@ -20,6 +21,6 @@ int cli_down(int argc, char **argv)
 	if (!detached)
 		printf("nothing was attached any more; removed what was pinned\n");
 	else
-		printf("detached from %zu interface%s\n", detached, detached == 1 ? "" : "s");
+		printf("detached from %zu interface%s\n", detached, plural(detached));
 	return STATUS_DONE;
 }

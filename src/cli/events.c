@@ -8,11 +8,13 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "datapath/events.h"
 #include "packet/read.h"
 #include "packet/reason.h"
 #include "policy/policy.h"
+#include "sluice/set.h"
 
 #define WAIT_MILLISECONDS 200 /* between two looks at what was lost */
 #define TIME_TEXT_MAX 40
@@ -49,18 +51,54 @@ static const char *time_text(uint64_t monotonic, char *text)
 	return text;
 }
 
-static void print_json(const char *interface, const struct record *record, const struct described_rule *rule)
+static const char *kind_name(uint32_t kind)
 {
+	static const char *const names[EVENT_KINDS] = {
+		[EVENT_LOG] = "log",
+		[EVENT_DROP] = "drop",
+		[EVENT_BAN] = "ban",
+		[EVENT_ARMED] = "armed",
+		[EVENT_STOOD_DOWN] = "stood-down",
+	};
+
+	return kind < EVENT_KINDS ? names[kind] : "unknown";
+}
+
+static void set_ban(json_t *json, const struct told *told)
+{
+	char time[TIME_TEXT_MAX];
+
+	if (told->set)
+		json_object_set_new(json, "set", json_string(told->set));
+	json_object_set_new(json, "banned", json_boolean(told->event->value != EVENT_BAN_REFUSED));
+	if (told->event->value != EVENT_BAN_REFUSED && told->event->value != SET_NEVER)
+		json_object_set_new(json, "until", json_string(time_text(told->event->value, time)));
+}
+
+static void set_rate(json_t *json, const struct told *told)
+{
+	json_object_set_new(json, "service", json_integer(told->event->number));
+	json_object_set_new(json, "rate", json_integer((json_int_t)told->event->value));
+}
+
+static void print_json(const struct told *told)
+{
+	const struct record *record = &told->event->record;
 	json_t *json = record_json(record, record->wire_length);
 	char time[TIME_TEXT_MAX];
 
 	json_object_set_new(json, "time", json_string(time_text(record->time, time)));
-	json_object_set_new(json, "interface", json_string(interface));
-	if (rule) {
-		CLEANUP_FREE char *where = xasprintf("%s:%d", rule->file, rule->line);
+	json_object_set_new(json, "event", json_string(kind_name(told->event->kind)));
+	json_object_set_new(json, "interface", json_string(told->interface));
+	if (told->event->kind == EVENT_BAN)
+		set_ban(json, told);
+	if (told->event->kind == EVENT_ARMED || told->event->kind == EVENT_STOOD_DOWN)
+		set_rate(json, told);
+	if (told->rule) {
+		CLEANUP_FREE char *where = xasprintf("%s:%d", told->rule->file, told->rule->line);
 
 		json_object_set_new(json, "rule", json_string(where));
-		json_object_set_new(json, "rule_text", json_string(rule->text));
+		json_object_set_new(json, "rule_text", json_string(told->rule->text));
 	}
 	cli_print_line(json);
 	json_decref(json);
@@ -71,9 +109,22 @@ static int enough(const struct printing *printing)
 	return printing->printed == printing->wanted ? -ECANCELED : 0;
 }
 
-static int print_event(const char *interface, const struct event *event, const struct described_rule *rule,
-		       void *context)
+static void print_ban(const struct told *told)
 {
+	const char *set = told->set ? told->set : "?";
+	char time[TIME_TEXT_MAX];
+
+	if (told->event->value == EVENT_BAN_REFUSED)
+		printf(": its source is NOT in @%s, which has no room", set);
+	else if (told->event->value == SET_NEVER)
+		printf(": its source is in @%s for ever", set);
+	else
+		printf(": its source is in @%s until %s", set, time_text(told->event->value, time));
+}
+
+static int print_event(const struct told *told, void *context)
+{
+	const struct event *event = told->event;
 	const struct record *record = &event->record;
 	CLEANUP_FREE char *text = record_text(record);
 	struct printing *printing = context;
@@ -81,15 +132,27 @@ static int print_event(const char *interface, const struct event *event, const s
 
 	printing->printed++;
 	if (printing->lines) {
-		print_json(interface, record, rule);
+		print_json(told);
 		return enough(printing);
 	}
-	printf("%s  %s  %s %s  %s, %" PRIu32 " bytes", time_text(record->time, time), interface,
-	       verdict_name(record->verdict), reason_name(record->reason), text, record->wire_length);
-	if (rule)
-		printf("  %s:%d  %s", rule->file, rule->line, rule->text);
+	printf("%s  %s  %s: %s %s  %s, %" PRIu32 " bytes", time_text(record->time, time), told->interface,
+	       kind_name(event->kind), verdict_name(record->verdict), reason_name(record->reason), text,
+	       record->wire_length);
+	if (told->rule)
+		printf("  %s:%d  %s", told->rule->file, told->rule->line, told->rule->text);
+	if (event->kind == EVENT_BAN)
+		print_ban(told);
+	if (event->kind == EVENT_ARMED || event->kind == EVENT_STOOD_DOWN)
+		printf(": service %" PRIu32 ", %" PRIu64 " packets a second", event->number, (uint64_t)event->value);
 	putchar('\n');
 	return enough(printing);
+}
+
+/* Not an event of this reader: standard error has it, also beside JSON. */
+static void print_left_out(const char *interface, uint64_t count, void *context)
+{
+	fprintf(stderr, "sluice: %" PRIu64 " event%s of %s that came before and waited for a reader %s left out\n",
+		count, plural(count), interface, count == 1 ? "is" : "are");
 }
 
 static void print_lost(const char *interface, uint64_t count, void *context)
@@ -102,7 +165,8 @@ static void print_lost(const char *interface, uint64_t count, void *context)
 		cli_print_line(json);
 		json_decref(json);
 	} else {
-		printf("%s: %" PRIu64 " events lost: they came faster than they were read\n", interface, count);
+		printf("%s: %" PRIu64 " event%s lost: they came faster than they were read\n", interface, count,
+		       plural(count));
 	}
 }
 
@@ -129,7 +193,7 @@ int cli_events(int argc, char **argv)
 	static const struct option options[] = { { "count", required_argument, NULL, 'c' }, { 0 } };
 	const struct sigaction action = { .sa_handler = interrupt, .sa_flags = SA_RESTART };
 	struct printing printing = { 0 };
-	struct events_reader reader = { print_event, print_lost, &printing };
+	struct events_reader reader = { print_event, print_left_out, print_lost, &printing };
 	struct events *events;
 	struct error error;
 	int option, status;

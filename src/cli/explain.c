@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
 #include "compile/near.h"
@@ -92,7 +93,8 @@ static bool blocks(const struct config *config)
 }
 
 /* Stages that the policy uses, in the packet's order, up to the one that decided. */
-static void print_stages(const struct config *config, const struct record *record, const struct subject_rule *rule)
+static void print_stages(const struct config *config, const struct record *record, const struct subject_rule *rule,
+			 const struct subject_rule *limit)
 {
 	const struct {
 		const char *name;
@@ -101,6 +103,7 @@ static void print_stages(const struct config *config, const struct record *recor
 		{ "parse", true },
 		{ "block", blocks(config) },
 		{ "fragments", config->fragments_drop || config->fragments_track },
+		{ "limit", config->limit },
 		{ "filter", config->filter },
 		{ "default", true },
 	};
@@ -117,6 +120,8 @@ static void print_stages(const struct config *config, const struct record *recor
 			printf("%s   %s:%d\n", rule->text, rule->file, rule->line);
 		else if (is_parse && record->malformed)
 			printf("%s: %s\n", reason_name(record->malformed), reason_explanation(record->malformed));
+		else if (!last && limit && !strcmp(stages[i].name, "limit"))
+			printf("goes on, within %s   %s:%d\n", limit->text, limit->file, limit->line);
 		else
 			printf("%s\n", last ? "decides" : "goes on");
 		if (last)
@@ -128,7 +133,7 @@ static void print_stages(const struct config *config, const struct record *recor
 static void print_near_misses(const struct compiled *compiled, const struct record *record)
 {
 	struct near_miss misses[NEAR_MAX];
-	bool reached = compiled->filter_count && (!strcmp(reason_stage(record->reason), "filter") ||
+	bool reached = compiled->filter.count && (!strcmp(reason_stage(record->reason), "filter") ||
 						  !strcmp(reason_stage(record->reason), "default"));
 	size_t count = reached ? near_misses(compiled, record, misses, NEAR_MAX) : 0;
 
@@ -145,14 +150,14 @@ static void print_explanation(const struct subject *subject, const struct record
 {
 	CLEANUP_FREE char *text = record_text(record);
 	const char *output = json_string_value(json_object_get(json, "output"));
-	struct subject_rule rule;
+	struct subject_rule rule, limit;
 	bool has_rule = subject_find_rule(subject, record->rule, &rule);
+	bool has_limit = record->limit && subject_find_rule(subject, record->limit - 1, &limit);
 
-	printf("packet %lu: %s, %zu byte%s\n", frame->number, text, frame->wire_length,
-	       frame->wire_length == 1 ? "" : "s");
+	printf("packet %lu: %s, %zu byte%s\n", frame->number, text, frame->wire_length, plural(frame->wire_length));
 	if (frame->size < frame->wire_length)
 		printf("  the capture holds %zu of them\n", frame->size);
-	print_stages(judge_config(&subject->judge), record, has_rule ? &rule : NULL);
+	print_stages(judge_config(&subject->judge), record, has_rule ? &rule : NULL, has_limit ? &limit : NULL);
 	if (!subject->described)
 		print_near_misses(&subject->compiled, record);
 	printf("  verdict   %s\n", verdict_name(record->verdict));

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "cli/subject.h"
 #include "packet/capture.h"
@@ -15,7 +16,7 @@
 struct summary {
 	uint64_t packets, bytes, cut;
 	uint64_t verdicts[VERDICT_COUNT];
-	uint64_t reasons[REASON_LIMIT];
+	uint64_t reasons[REASONS_MAX];
 	json_t *rules; /* "file:line  text" → packets */
 };
 
@@ -70,16 +71,17 @@ static void print_summary(const struct summary *summary)
 	const char *rule;
 	json_t *count;
 
-	printf("%llu packets, %llu bytes\n", (unsigned long long)summary->packets, (unsigned long long)summary->bytes);
+	printf("%llu packet%s, %llu byte%s\n", (unsigned long long)summary->packets, plural(summary->packets),
+	       (unsigned long long)summary->bytes, plural(summary->bytes));
 	if (summary->cut)
-		printf("%llu of them were cut by the capture and judged by the bytes there are\n",
-		       (unsigned long long)summary->cut);
+		printf("%llu of them %s cut by the capture and judged by the bytes there are\n",
+		       (unsigned long long)summary->cut, summary->cut == 1 ? "was" : "were");
 	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
 		if (summary->verdicts[verdict])
 			printf("  verdict  %10llu  %s\n", (unsigned long long)summary->verdicts[verdict],
 			       verdict_name(verdict));
 	}
-	for (int reason = 0; reason < REASON_LIMIT; reason++) {
+	for (int reason = 0; reason < REASONS_MAX; reason++) {
 		if (summary->reasons[reason])
 			printf("  reason   %10llu  %s\n", (unsigned long long)summary->reasons[reason],
 			       reason_name(reason));

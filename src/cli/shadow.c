@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "cli/change.h"
 #include "cli/cli.h"
 #include "datapath/describe.h"
@@ -77,18 +78,18 @@ static void print_interface(const json_t *interface)
 	json_t *pair;
 
 	printf("%s: %lld packet%s compared, %lld judged otherwise\n", text_of(interface, "interface"),
-	       number_of(interface, "compared"), number_of(interface, "compared") == 1 ? "" : "s",
+	       number_of(interface, "compared"), plural(number_of(interface, "compared")),
 	       number_of(interface, "different"));
 	json_array_foreach(json_object_get(interface, "pairs"), index, pair)
 	{
-		printf("  %lld packet%s, %lld bytes\n", number_of(pair, "packets"),
-		       number_of(pair, "packets") == 1 ? "" : "s", number_of(pair, "bytes"));
+		printf("  %lld packet%s, %lld byte%s\n", number_of(pair, "packets"), plural(number_of(pair, "packets")),
+		       number_of(pair, "bytes"), plural(number_of(pair, "bytes")));
 		print_side("active", json_object_get(pair, "active"));
 		print_side("candidate", json_object_get(pair, "candidate"));
 	}
 	if (number_of(interface, "untold"))
-		printf("  %lld packets more, by pairs of rules for which there was no room left\n",
-		       number_of(interface, "untold"));
+		printf("  %lld packet%s more, by pairs of rules for which there was no room left\n",
+		       number_of(interface, "untold"), plural(number_of(interface, "untold")));
 }
 
 /* Reads what runs and its shadow. Returns 0, or a negative errno with `error` set and nothing to free. */

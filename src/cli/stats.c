@@ -56,7 +56,7 @@ static void add_interface(json_t *stats, const struct pins *pins, const struct d
 {
 	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
 		add(json_object_get(stats, "verdicts"), verdict_name(verdict), &tally->verdicts[verdict]);
-	for (int reason = 0; reason < REASON_LIMIT; reason++) {
+	for (int reason = 0; reason < REASONS_MAX; reason++) {
 		if (reason_name(reason))
 			add(json_object_get(stats, "reasons"), reason_name(reason), &tally->reasons[reason]);
 	}

@@ -133,6 +133,14 @@ bool subject_find_rule(const struct subject *subject, uint32_t slot, struct subj
 	return true;
 }
 
+static void add_rule(json_t *json, const char *place, const char *text, const struct subject_rule *rule)
+{
+	CLEANUP_FREE char *where = xasprintf("%s:%d", rule->file, rule->line);
+
+	json_object_set_new(json, place, json_string(where));
+	json_object_set_new(json, text, json_string(rule->text));
+}
+
 static void add_output(json_t *json, const struct judge *judge)
 {
 	CLEANUP_FREE char *hex = xcalloc(judge->output_length + 1, 2);
@@ -151,12 +159,10 @@ json_t *subject_judge(struct subject *subject, const void *frame, size_t length,
 	if (judge_frame(&subject->judge, frame, length, wire_length, record, error))
 		return NULL;
 	json = record_json(record, wire_length);
-	if (subject_find_rule(subject, record->rule, &rule)) {
-		CLEANUP_FREE char *where = xasprintf("%s:%d", rule.file, rule.line);
-
-		json_object_set_new(json, "rule", json_string(where));
-		json_object_set_new(json, "rule_text", json_string(rule.text));
-	}
+	if (subject_find_rule(subject, record->rule, &rule))
+		add_rule(json, "rule", "rule_text", &rule);
+	if (record->limit && subject_find_rule(subject, record->limit - 1, &rule))
+		add_rule(json, "limit", "limit_text", &rule);
 	if (judge_rewrote(&subject->judge))
 		add_output(json, &subject->judge);
 	return json;

@@ -40,13 +40,12 @@ void length_masks(int length, uint64_t masks[2])
 	masks[1] = length >= 128 ? UINT64_MAX : length > 64 ? ~0ULL << (128 - length) : 0;
 }
 
-/* The masks of both addresses, placed as the addresses are in the key. */
-static void address_masks(const struct match *match, int version, uint64_t *masks)
+void address_masks(int source_length, int destination_length, int version, uint64_t masks[4])
 {
 	uint64_t source[2], destination[2];
 
-	length_masks(match->source.length, source);
-	length_masks(match->destination.length, destination);
+	length_masks(source_length, source);
+	length_masks(destination_length, destination);
 	if (version == 4) {
 		masks[0] = source[0] | destination[0] >> 32;
 	} else {
@@ -76,7 +75,7 @@ static bool set_ranges(struct box *box, const struct match *match, int version, 
 {
 	uint64_t low[5] = { 0 }, high[5] = { 0 }, masks[4] = { 0 };
 
-	address_masks(match, version, masks);
+	address_masks(match->source.length, match->destination.length, version, masks);
 	address_words(match, version, box->words);
 	for (int i = 0; i < 4; i++) {
 		box->words[i] &= masks[i];
@@ -128,7 +127,7 @@ static void number_parts(struct boxes *boxes, struct box *box, const struct matc
 {
 	uint64_t masks[4] = { 0 }, words[6];
 
-	address_masks(match, boxes->version, masks);
+	address_masks(box->source_length, box->destination_length, boxes->version, masks);
 	if (boxes->version == 4)
 		box->mask = combinations_number(&boxes->masks, masks);
 	box->lanes = combinations_number(&boxes->lanes, (const uint64_t[]){ match->low, match->high });

@@ -58,6 +58,9 @@ struct boxes {
 void boxes_make(const struct matches *matches, int version, struct boxes *out);
 void boxes_free(struct boxes *boxes);
 
+/* The masks of both addresses, placed as filter_key has those; IPv4 sets one word. */
+void address_masks(int source_length, int destination_length, int version, uint64_t masks[4]);
+
 /* The mask of `length` leading bits, in two words, the high one first. */
 void length_masks(int length, uint64_t masks[2]);
 

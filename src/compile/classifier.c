@@ -58,11 +58,38 @@ static void write_linear(struct heap *heap, const struct boxes *boxes, const uin
 	}
 }
 
+static void write_straight(const struct boxes *boxes, struct classifier_layout *layout)
+{
+	if (boxes->count > CLASSIFIER_STRAIGHT)
+		return;
+	layout->straight_count = boxes->count;
+	for (size_t i = 0; i < boxes->count; i++) {
+		const struct box *box = &boxes->items[i];
+		const uint64_t *lanes = boxes->lanes.words + box->lanes * boxes->lanes.width;
+		struct classifier_box *out = &layout->straight[i];
+		uint64_t masks[4] = { 0 };
+
+		*out = (struct classifier_box){
+			.low = lanes[0],
+			.high = lanes[1],
+			.has_extra = box->extra != 0,
+			.rule = box->rule,
+		};
+		memcpy(&out->extra, boxes->extras.words + box->extra * boxes->extras.width, sizeof(out->extra));
+		address_masks(box->source_length, box->destination_length, boxes->version, masks);
+		for (int word = 0; word < 4; word++) {
+			out->addresses[word] = box->words[word];
+			out->masks[word] = masks[word];
+		}
+	}
+}
+
 static void finish(const struct boxes *boxes, struct forest *forest, struct classifier *out)
 {
 	struct classifier_report *report = &out->report;
 
 	out->layout = forest->layout;
+	write_straight(boxes, &out->layout);
 	report->memory = heap_layout(&forest->heap, &out->layout);
 	report->stored = forest->trees.stored + forest->linear_count;
 	report->groups = forest->group_count;
@@ -135,6 +162,8 @@ uint32_t classifier_lookup(const struct classifier *classifier, const struct fil
 
 	if (!layout->end)
 		return CLASSIFIER_NONE;
+	if (layout->straight_count)
+		return (v4 ? classifier4_straight : classifier6_straight)(layout, key);
 	best = (v4 ? classifier4_forest : classifier6_forest)(image, layout, key);
 	for (__u64 i = 0; i < layout->linear_leaves && layout->linear_first < best; i++)
 		best = (v4 ? classifier4_scan : classifier6_scan)(image, layout, key, layout->linear + i * leaf, best);

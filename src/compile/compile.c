@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "compile/filter.h"
+#include "compile/lists.h"
 #include "compile/prefixes.h"
 #include "sluice/counter.h"
 
@@ -154,13 +154,20 @@ static int compile_block(struct compiled *out, const struct block *block, struct
 	return 0;
 }
 
+/* Of the block, or of whose rules name the sets in a table. */
+static struct location where_of_tables(const struct interface *interface, enum table table)
+{
+	if (table < TABLE_FILTER_SOURCE4)
+		return interface->block.where;
+	return interface->filter.rule_count ? interface->filter.where : interface->limit.where;
+}
+
 static int build_images(struct compiled *out, struct error *error)
 {
 	for (int t = 0; t < TABLE_COUNT; t++) {
 		bool v4 = t == TABLE_BLOCK_SOURCE4 || t == TABLE_BLOCK_DEST4 || t == TABLE_FILTER_SOURCE4 ||
 			  t == TABLE_FILTER_DEST4;
-		struct location where =
-			t < TABLE_FILTER_SOURCE4 ? out->interface->block.where : out->interface->filter.where;
+		struct location where = where_of_tables(out->interface, t);
 		int err = (v4 ? image_build4 : image_build6)(&out->tables[t], &out->images[t]);
 
 		if (err == -E2BIG)
@@ -181,21 +188,17 @@ static bool is_large(const struct classifier_layout *layout)
 	return layout->group_count * (layout->extras_mask ? 2 : 1) > CLASSIFIER_INLINE;
 }
 
-static int build_classifiers(struct compiled *out, struct error *error)
+static int build_classifiers(struct compiled *out, struct compiled_list *list, struct location where,
+			     struct error *error)
 {
-	int err = classifier_build(&out->matches4, 4, &out->classifier4, error);
+	int err = classifier_build(&list->matches4, 4, &list->classifier4, error);
 
 	if (!err)
-		err = classifier_build(&out->matches6, 6, &out->classifier6, error);
-	out->config.classifier4 = out->classifier4.layout;
-	out->config.classifier6 = out->classifier6.layout;
-	if (is_large(&out->config.classifier4) || is_large(&out->config.classifier6))
-		out->config.filter_needs |= FILTER_NEEDS_APART;
+		err = classifier_build(&list->matches6, 6, &list->classifier6, error);
 	if (err) {
 		const struct error why = *error;
 
-		return error_at(error, out->interface->filter.where, "interface \"%s\": %s", out->interface->name,
-				why.what);
+		return error_at(error, where, "interface \"%s\": %s", out->interface->name, why.what);
 	}
 	return 0;
 }
@@ -214,14 +217,23 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 		error_hint(error, "put the prefixes into a set: a set of any size is one rule");
 		return -EINVAL;
 	}
-	err = compile_filter(out, error);
+	err = compile_lists(out, error);
 	if (err)
 		return err;
 	err = build_images(out, error);
 	if (!err)
-		err = build_classifiers(out, error);
+		err = build_classifiers(out, &out->limit, interface->limit.where, error);
+	if (!err)
+		err = build_classifiers(out, &out->filter, interface->filter.where, error);
 	if (err)
 		return err;
+	out->config.limit4 = out->limit.classifier4.layout;
+	out->config.limit6 = out->limit.classifier6.layout;
+	out->config.classifier4 = out->filter.classifier4.layout;
+	out->config.classifier6 = out->filter.classifier6.layout;
+	if (is_large(&out->config.classifier4) || is_large(&out->config.classifier6))
+		out->config.filter_needs |= FILTER_NEEDS_APART;
+	out->config.log_drops = interface->log_drops;
 	out->config.default_verdict = interface->default_verdict;
 	out->config.malformed_pass = interface->malformed == VERDICT_PASS;
 	out->config.fragments_drop = interface->fragments == FRAGMENTS_DROP;
@@ -237,20 +249,26 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 	return 0;
 }
 
+static void list_free(struct compiled_list *list)
+{
+	free(list->actions);
+	free(list->more);
+	free(list->matches4.items);
+	free(list->matches6.items);
+	classifier_free(&list->classifier4);
+	classifier_free(&list->classifier6);
+}
+
 void compiled_free(struct compiled *compiled)
 {
 	for (size_t i = 0; i < compiled->rule_count; i++)
 		free(compiled->rules[i].text);
 	free(compiled->rules);
-	free(compiled->actions);
-	free(compiled->more);
-	free(compiled->matches4.items);
-	free(compiled->matches6.items);
+	list_free(&compiled->limit);
+	list_free(&compiled->filter);
 	for (int t = 0; t < TABLE_COUNT; t++) {
 		prefix_table_free(&compiled->tables[t]);
 		image_free(&compiled->images[t]);
 	}
-	classifier_free(&compiled->classifier4);
-	classifier_free(&compiled->classifier6);
 	*compiled = (struct compiled){ 0 };
 }

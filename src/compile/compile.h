@@ -57,6 +57,17 @@ struct dynamic_use {
 	uint32_t index;
 };
 
+/* An ordered list of rules, of which the first that matches has the word: rule number n is compiled.rules[first + n]
+ * and does actions[n], whose slot is filled in when its program is loaded. */
+struct compiled_list {
+	size_t first, count;
+	struct filter_action *actions;
+	struct filter_more *more; /* the first is not used */
+	size_t more_count, more_capacity;
+	struct matches matches4, matches6;
+	struct classifier classifier4, classifier6; /* of the matches; their layouts are in compiled.config, too */
+};
+
 struct compiled {
 	const struct interface *interface;
 	struct config config;
@@ -66,14 +77,7 @@ struct compiled {
 	size_t rule_count, rule_capacity;
 	struct dynamic_use dynamic[DYNAMIC_COUNT];
 	size_t dynamic_count;
-	/* The filter: rule number n is rules[filter_first + n] and does actions[n], whose slot is filled in when its
-	 * program is loaded. */
-	size_t filter_first, filter_count;
-	struct filter_action *actions;
-	struct filter_more *more; /* the first is not used */
-	size_t more_count, more_capacity;
-	struct matches matches4, matches6;
-	struct classifier classifier4, classifier6; /* of the matches; their layouts are in `config` too */
+	struct compiled_list limit, filter; /* `count` 0: there is no such stage, or it has no rules */
 };
 
 /* Name of the map, as in bpf/block.h. */

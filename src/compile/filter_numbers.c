@@ -97,11 +97,16 @@ static bool is_about_ip(const struct filter_rule *rule)
 	       rule->flags_where.line || rule->fragment_where.line || rule->extension_where.line;
 }
 
+static bool has_ethertype(const struct filter_rule *rule)
+{
+	return rule->fields[FILTER_FIELD_ETHERTYPE].where.line;
+}
+
 bool filter_rule_skips(const struct filter_rule *rule, int version)
 {
 	if (version == 4)
 		return rule->family == FILTER_FAMILY_IPV6 || rule->extension_where.line;
-	return rule->family == FILTER_FAMILY_IPV4 || rule->family == FILTER_FAMILY_ARP;
+	return rule->family == FILTER_FAMILY_IPV4 || rule->family == FILTER_FAMILY_ARP || has_ethertype(rule);
 }
 
 static bool is_failsafe_type(int version, uint32_t type)
@@ -151,6 +156,10 @@ static void protocol_ranges(const struct filter_rule *rule, int version, struct 
 		add_range(ranges, FILTER_PROTOCOL_ARP, FILTER_PROTOCOL_ARP);
 		return;
 	}
+	if (has_ethertype(rule)) {
+		add_range(ranges, FILTER_PROTOCOL_OTHER, FILTER_PROTOCOL_OTHER);
+		return;
+	}
 	field_ranges(rule, FILTER_FIELD_PROTOCOL, FILTER_PROTOCOL_IP_LAST, ranges);
 	if (takes_failsafe(rule, version, ranges))
 		add_range(ranges, FILTER_PROTOCOL_FAILSAFE, FILTER_PROTOCOL_FAILSAFE);
@@ -162,11 +171,11 @@ static void protocol_ranges(const struct filter_rule *rule, int version, struct 
 	merge(ranges);
 }
 
-/* Types and codes of ICMP lie where ports do; a rule has one of them or the other. */
-static void port_ranges(const struct filter_rule *rule, enum filter_field ports, enum filter_field icmp,
+/* Types and codes of ICMP and EtherTypes lie where ports do; a rule has one of them or the other. */
+static void port_ranges(const struct filter_rule *rule, enum filter_field ports, enum filter_field other,
 			struct ranges *ranges)
 {
-	field_ranges(rule, rule->fields[icmp].where.line ? icmp : ports, FILTER_PORT_ANY, ranges);
+	field_ranges(rule, rule->fields[other].where.line ? other : ports, FILTER_PORT_ANY, ranges);
 }
 
 static uint64_t lanes(uint32_t protocol, uint32_t sport, uint32_t dport)
@@ -269,7 +278,8 @@ static void add_lanes(const struct filter_rule *rule, int version, const struct 
 
 	protocol_ranges(rule, version, &protocols);
 	port_ranges(rule, FILTER_FIELD_SPORT, FILTER_FIELD_TYPE, &sports);
-	port_ranges(rule, FILTER_FIELD_DPORT, FILTER_FIELD_CODE, &dports);
+	port_ranges(rule, FILTER_FIELD_DPORT, has_ethertype(rule) ? FILTER_FIELD_ETHERTYPE : FILTER_FIELD_CODE,
+		    &dports);
 	for (size_t p = 0; p < protocols.count; p++) {
 		for (size_t s = 0; s < sports.count; s++) {
 			for (size_t d = 0; d < dports.count && boxes->count <= max; d++) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "compile/filter.h"
+#include "compile/lists.h"
 #include "compile/filter_numbers.h"
 #include "compile/outside.h"
 #include "compile/prefixes.h"
@@ -98,7 +98,7 @@ static void name_written(struct direction_lists *lists, const struct filter_addr
 static int too_many_dynamic(const struct compiled *out, const struct target *target, enum direction direction,
 			    struct error *error)
 {
-	error_at(error, target->where, "interface %s has more than %d dynamic sets in `%s` of its filter",
+	error_at(error, target->where, "interface %s has more than %d dynamic sets in `%s` of its limits and filter",
 		 out->interface->name, DYNAMIC_MAX, direction == DIRECTION_SOURCE ? "from" : "to");
 	error_hint(error, "each is looked up for each packet; put what they hold into fewer sets");
 	return -EINVAL;
@@ -122,14 +122,13 @@ static int add_dynamic(struct compiled *out, struct direction_lists *lists, cons
 }
 
 /* Lists and dynamic sets of one direction. */
-static int name_lists(struct compiled *out, struct direction_lists *lists, enum direction direction,
-		      struct error *error)
+static int name_lists(struct compiled *out, struct filter_sets *sets, enum direction direction, struct error *error)
 {
-	const struct filter *filter = &out->interface->filter;
+	struct direction_lists *lists = &sets->directions[direction];
 
-	lists->first = xcalloc(filter->rule_count + 1, sizeof(*lists->first));
-	for (size_t r = 0; r < filter->rule_count; r++) {
-		const struct filter_addresses *addresses = addresses_of(&filter->rules[r], direction);
+	lists->first = xcalloc(sets->rule_count + 1, sizeof(*lists->first));
+	for (size_t r = 0; r < sets->rule_count; r++) {
+		const struct filter_addresses *addresses = addresses_of(sets->rules[r], direction);
 
 		for (size_t t = 0; t < addresses->count; t++) {
 			const struct target *target = &addresses->targets[t];
@@ -197,9 +196,9 @@ static void want(struct direction_lists *lists, bool negated, size_t rule, int v
 
 /* Whether lists of a rule should be bits: what is left out of a list always, since its prefixes are of as many lengths
  * as there are; others where the rule would make too many boxes, the longer direction first. */
-static void want_bits(struct filter_sets *sets, const struct filter_rule *rule, size_t number, int version,
-		      struct number_boxes *boxes)
+static void want_bits(struct filter_sets *sets, size_t number, int version, struct number_boxes *boxes)
 {
+	const struct filter_rule *rule = sets->rules[number];
 	enum direction order[DIRECTIONS] = { DIRECTION_SOURCE, DIRECTION_DESTINATION };
 	size_t sizes[DIRECTIONS];
 
@@ -300,19 +299,17 @@ static void fill_tables(struct compiled *out, const struct direction_lists *list
 
 int filter_sets_plan(struct compiled *out, struct filter_sets *sets, struct error *error)
 {
-	const struct filter *filter = &out->interface->filter;
 	struct number_boxes boxes = { 0 };
 
-	*sets = (struct filter_sets){ 0 };
 	for (int d = 0; d < DIRECTIONS; d++) {
-		int err = name_lists(out, &sets->directions[d], d, error);
+		int err = name_lists(out, sets, d, error);
 
 		if (err)
 			return err;
 	}
-	for (size_t r = 0; r < filter->rule_count; r++) {
-		want_bits(sets, &filter->rules[r], r, 4, &boxes);
-		want_bits(sets, &filter->rules[r], r, 6, &boxes);
+	for (size_t r = 0; r < sets->rule_count; r++) {
+		want_bits(sets, r, 4, &boxes);
+		want_bits(sets, r, 6, &boxes);
 	}
 	free(boxes.items);
 	for (int d = 0; d < DIRECTIONS; d++) {
@@ -378,11 +375,11 @@ static void add_outside(const struct direction_lists *lists, size_t number, enum
 	prefixes_free(&rest);
 }
 
-void filter_sets_alternatives(const struct filter_sets *sets, const struct filter_rule *rule, size_t number,
-			      enum direction direction, int version, struct alternatives *out)
+void filter_sets_alternatives(const struct filter_sets *sets, size_t number, enum direction direction, int version,
+			      struct alternatives *out)
 {
 	const struct direction_lists *lists = &sets->directions[direction];
-	const struct filter_addresses *addresses = addresses_of(rule, direction);
+	const struct filter_addresses *addresses = addresses_of(sets->rules[number], direction);
 	const struct prefix any = { .version = (uint8_t)version };
 
 	out->count = 0;
@@ -412,5 +409,6 @@ void filter_sets_free(struct filter_sets *sets)
 		free(lists->first);
 		free(lists->by_set);
 	}
+	free(sets->rules);
 	*sets = (struct filter_sets){ 0 };
 }

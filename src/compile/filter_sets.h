@@ -37,7 +37,10 @@ struct direction_lists {
 	size_t dynamic_count;
 };
 
+/* Rules are known by their place in `rules`: all of the interface, list by list. */
 struct filter_sets {
+	const struct filter_rule **rules; /* owned; what they point to is borrowed from the policy */
+	size_t rule_count;
 	struct direction_lists directions[DIRECTIONS];
 };
 
@@ -52,13 +55,13 @@ struct alternatives {
 	size_t count, capacity;
 };
 
-/* Reads all rules, deals out the bits, and adds tables and dynamic sets to `out`. Returns 0, or -EINVAL with `error`
- * set (more dynamic sets than DYNAMIC_MAX). Free with filter_sets_free, also after an error. */
+/* Reads `sets->rules`, deals out the bits, and adds tables and dynamic sets to `out`. Returns 0, or -EINVAL with
+ * `error` set (more dynamic sets than DYNAMIC_MAX). Free with filter_sets_free, also after an error. */
 int filter_sets_plan(struct compiled *out, struct filter_sets *sets, struct error *error);
 
-/* Fills `out`, whatever it held, with what rule number `rule` allows in that direction and family. */
-void filter_sets_alternatives(const struct filter_sets *sets, const struct filter_rule *rule, size_t number,
-			      enum direction direction, int version, struct alternatives *out);
+/* Fills `out`, whatever it held, with what the rule of that number allows in that direction and family. */
+void filter_sets_alternatives(const struct filter_sets *sets, size_t number, enum direction direction, int version,
+			      struct alternatives *out);
 
 void filter_sets_free(struct filter_sets *sets);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "compile/near.h"
 
+#include <net/ethernet.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -35,8 +36,11 @@ static uint64_t sets_of(const struct prefix_table *table, const struct prefix *a
 
 static struct packet packet_of(const struct compiled *compiled, const struct record *record)
 {
-	bool is_v6 = record->version == 6;
+	bool is_v6 = record->version == 6, is_ip = record->has & HAS_ADDRESSES;
 	uint64_t source_port = FILTER_PORT_NONE, destination_port = FILTER_PORT_NONE;
+	uint64_t protocol = is_ip				 ? record->protocol
+			    : record->ethertype == ETHERTYPE_ARP ? FILTER_PROTOCOL_ARP
+								 : FILTER_PROTOCOL_OTHER;
 	struct packet packet = {
 		.source = host(record, record->source),
 		.destination = host(record, record->destination),
@@ -51,12 +55,16 @@ static struct packet packet_of(const struct compiled *compiled, const struct rec
 	} else if (record->has & HAS_ICMP) {
 		source_port = record->icmp_type;
 		destination_port = record->icmp_code;
+	} else if (!is_ip) {
+		destination_port = record->ethertype;
 	}
 	packet.lanes = source_port << FILTER_SOURCE_PORT_SHIFT | destination_port << FILTER_DESTINATION_PORT_SHIFT |
-		       (uint64_t)record->protocol << FILTER_PROTOCOL_SHIFT;
+		       protocol << FILTER_PROTOCOL_SHIFT;
 	packet.ranges = (uint64_t)record->hop_limit << FILTER_HOP_LIMIT_SHIFT |
 			(uint64_t)record->dscp << FILTER_DSCP_SHIFT |
 			(uint64_t)(record->vlans ? record->vlan[0] : FILTER_VLAN_NONE) << FILTER_VLAN_SHIFT;
+	if (!is_ip)
+		return packet;
 	packet.marks = FILTER_IP;
 	if (record->has & HAS_FLAGS)
 		packet.marks |= FILTER_TCP | record->tcp_flags;
@@ -83,7 +91,7 @@ static bool lane_inside(uint64_t value, uint64_t low, uint64_t high, unsigned sh
 static const char *only_failure(const struct match *match, const struct packet *packet, const struct record *record)
 {
 	const struct filter_extra *extra = &match->extra;
-	bool is_icmp = record->has & HAS_ICMP;
+	bool is_icmp = record->has & HAS_ICMP, is_ip = record->has & HAS_ADDRESSES;
 	uint64_t odd = (packet->marks ^ extra->marks) & extra->marks_mask & packet->marks_known;
 	bool any_range = extra->high != 0;
 	const struct {
@@ -94,7 +102,9 @@ static const char *only_failure(const struct match *match, const struct packet *
 		{ "to", prefix_covers(&match->destination, &packet->destination) || !match->destination.length },
 		{ is_icmp ? "type" : "sport",
 		  lane_inside(packet->lanes, match->low, match->high, FILTER_SOURCE_PORT_SHIFT, 17) },
-		{ is_icmp ? "code" : "dport",
+		{ is_icmp ? "code"
+		  : is_ip ? "dport"
+			  : "ethertype",
 		  lane_inside(packet->lanes, match->low, match->high, FILTER_DESTINATION_PORT_SHIFT, 17) },
 		{ "protocol", lane_inside(packet->lanes, match->low, match->high, FILTER_PROTOCOL_SHIFT, 10) },
 		{ "flags", !(odd & (FILTER_TCP_FLAGS | FILTER_TCP)) },
@@ -118,16 +128,20 @@ static const char *only_failure(const struct match *match, const struct packet *
 	return failure;
 }
 
+/* From what is not IP every rule about IP is off by its protocol, and the other way round: that says nothing. */
+static bool are_both_ip(const struct match *match, const struct record *record)
+{
+	return record->has & HAS_ADDRESSES && match->low >> FILTER_PROTOCOL_SHIFT < FILTER_PROTOCOL_ARP;
+}
+
 size_t near_misses(const struct compiled *compiled, const struct record *record, struct near_miss *misses, size_t max)
 {
-	const struct matches *matches = record->version == 6 ? &compiled->matches6 : &compiled->matches4;
+	const struct matches *matches = record->version == 6 ? &compiled->filter.matches6 : &compiled->filter.matches4;
 	struct packet packet = packet_of(compiled, record);
 	size_t count = 0;
 
-	if (!(record->has & HAS_ADDRESSES))
-		return 0;
 	for (size_t i = 0; i < matches->count && count < max; i++) {
-		size_t rule = compiled->filter_first + matches->items[i].rule;
+		size_t rule = compiled->filter.first + matches->items[i].rule;
 		const char *field;
 
 		if (rule >= record->rule && record->rule != PREFIX_NONE)
@@ -135,7 +149,7 @@ size_t near_misses(const struct compiled *compiled, const struct record *record,
 		if (count && misses[count - 1].rule == rule)
 			continue; /* one of its boxes is near already */
 		field = only_failure(&matches->items[i], &packet, record);
-		if (field)
+		if (field && (strcmp(field, "protocol") != 0 || are_both_ip(&matches->items[i], record)))
 			misses[count++] = (struct near_miss){ .rule = rule, .field = field };
 	}
 	return count;

@@ -182,10 +182,8 @@ static void look(struct search *search, struct seen *seen, size_t count, uint32_
 		add_box(seen, (uint32_t)box);
 }
 
-static void report(const struct compiled *compiled, uint32_t rule, const struct finding *finding,
-		   struct unreached_rules *out)
+static void report(const struct rule *rules, uint32_t rule, const struct finding *finding, struct unreached_rules *out)
 {
-	const struct rule *rules = compiled->rules + compiled->filter_first;
 	struct unreached unreached = { .kind = UNREACHED_COVERED, .first = rule, .last = rule, .by = finding->by };
 	struct unreached *last = out->count ? &out->items[out->count - 1] : NULL;
 
@@ -206,22 +204,23 @@ static void report(const struct compiled *compiled, uint32_t rule, const struct 
 	out->items[out->count++] = unreached;
 }
 
-void unreached_find(const struct compiled *compiled, uint64_t steps, struct unreached_rules *out)
+void unreached_find(const struct compiled *compiled, const struct compiled_list *list, uint64_t steps,
+		    struct unreached_rules *out)
 {
 	CLEANUP_FREE struct search *search = xcalloc(1, sizeof(*search));
 
 	*out = (struct unreached_rules){ 0 };
 	search->steps = steps;
-	begin(&search->families[0], &compiled->matches4);
-	begin(&search->families[1], &compiled->matches6);
-	for (uint32_t rule = 0; rule < compiled->filter_count; rule++) {
+	begin(&search->families[0], &list->matches4);
+	begin(&search->families[1], &list->matches6);
+	for (uint32_t rule = 0; rule < list->count; rule++) {
 		struct finding finding = { 0 };
 
-		look(search, &search->families[0], compiled->matches4.count, rule, &finding);
-		look(search, &search->families[1], compiled->matches6.count, rule, &finding);
+		look(search, &search->families[0], list->matches4.count, rule, &finding);
+		look(search, &search->families[1], list->matches6.count, rule, &finding);
 		if (!search->steps)
 			break;
-		report(compiled, rule, &finding, out);
+		report(compiled->rules + list->first, rule, &finding, out);
 		out->looked_at = rule + 1;
 	}
 	end(&search->families[0]);
@@ -234,25 +233,27 @@ void unreached_free(struct unreached_rules *rules)
 	*rules = (struct unreached_rules){ 0 };
 }
 
-char *unreached_text(const struct compiled *compiled, const struct unreached *unreached)
+char *unreached_text(const struct compiled *compiled, const struct compiled_list *list,
+		     const struct unreached *unreached)
 {
-	const struct rule *rules = compiled->rules + compiled->filter_first;
+	const char *rule = list == &compiled->limit ? "limit" : "rule";
+	const struct rule *rules = compiled->rules + list->first;
 	int by = rules[unreached->by].where.line;
 	uint32_t more = unreached->last - unreached->first;
 
 	switch (unreached->kind) {
 	case UNREACHED_EMPTY:
-		return xstrdup("this rule matches nothing: its sets have no prefixes, or its values leave none");
+		return xasprintf("this %s matches nothing: its sets have no prefixes, or its values leave none", rule);
 	case UNREACHED_SAME:
-		return xasprintf("this rule is never reached: it is the rule of line %d again", by);
+		return xasprintf("this %s is never reached: it is the %s of line %d again", rule, rule, by);
 	case UNREACHED_SEVERAL:
-		return xasprintf(
-			"this rule is never reached: earlier rules, the last of them at line %d, have all of it", by);
+		return xasprintf("this %s is never reached: earlier %ss, the last of them at line %d, have all of it",
+				 rule, rule, by);
 	default:
 		if (!more)
-			return xasprintf("this rule is never reached: the one at line %d has all of it", by);
-		return xasprintf("this rule and the %u after it, to line %d, are never reached: the one at line %d has "
+			return xasprintf("this %s is never reached: the one at line %d has all of it", rule, by);
+		return xasprintf("this %s and the %u after it, to line %d, are never reached: the one at line %d has "
 				 "all of them",
-				 more, rules[unreached->last].where.line, by);
+				 rule, more, rules[unreached->last].where.line, by);
 	}
 }

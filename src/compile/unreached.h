@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rules of a filter that no packet reaches, because earlier ones have all of it. */
+/* Rules of a list that no packet reaches, because earlier ones have all of it. */
 #ifndef SLUICE_COMPILE_UNREACHED_H
 #define SLUICE_COMPILE_UNREACHED_H
 
@@ -30,10 +30,12 @@ struct unreached_rules {
 
 /* Compares boxes one by one: a box that only several others together cover counts as reached. Takes at most `steps`
  * comparisons. Free with unreached_free. */
-void unreached_find(const struct compiled *compiled, uint64_t steps, struct unreached_rules *out);
+void unreached_find(const struct compiled *compiled, const struct compiled_list *list, uint64_t steps,
+		    struct unreached_rules *out);
 void unreached_free(struct unreached_rules *rules);
 
-/* What is to be said of it: "this rule is never reached: the rule at line 3 has all of it". Owned by the caller. */
-char *unreached_text(const struct compiled *compiled, const struct unreached *unreached);
+/* What is to be said of it: "this rule is never reached: the one at line 3 has all of it". Owned by the caller. */
+char *unreached_text(const struct compiled *compiled, const struct compiled_list *list,
+		     const struct unreached *unreached);
 
 #endif

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "datapath/classifier.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -22,16 +20,18 @@ static const __u64 *constant(const struct config *config, __u64 number)
 	const struct {
 		__u64 base;
 		const struct classifier_layout *layout;
-	} families[] = {
-		{ CLASSIFIER_PLACEHOLDER4, &config->classifier4 },
-		{ CLASSIFIER_PLACEHOLDER6, &config->classifier6 },
+	} classifiers[] = {
+		{ CLASSIFIER_PLACEHOLDER(CLASSIFIER_FILTER, 4), &config->classifier4 },
+		{ CLASSIFIER_PLACEHOLDER(CLASSIFIER_FILTER, 6), &config->classifier6 },
+		{ CLASSIFIER_PLACEHOLDER(CLASSIFIER_LIMIT, 4), &config->limit4 },
+		{ CLASSIFIER_PLACEHOLDER(CLASSIFIER_LIMIT, 6), &config->limit6 },
 	};
 
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		__u64 place = (number - families[i].base) / sizeof(__u64);
+	for (size_t i = 0; i < sizeof(classifiers) / sizeof(classifiers[0]); i++) {
+		__u64 place = (number - classifiers[i].base) / sizeof(__u64);
 
-		if (number >= families[i].base && place < LAYOUT_WORDS)
-			return (const __u64 *)families[i].layout + place;
+		if (number >= classifiers[i].base && place < LAYOUT_WORDS)
+			return (const __u64 *)classifiers[i].layout + place;
 	}
 	return NULL;
 }
@@ -83,15 +83,6 @@ int classifier_start(void)
 	return handler < 0 ? handler : 0;
 }
 
-int classifier_prepare(struct bpf_map *map, const struct classifier *classifier)
-{
-	int err = bpf_map__set_autocreate(map, classifier->count > 0);
-
-	if (!err && classifier->count)
-		err = bpf_map__set_value_size(map, classifier->count * sizeof(*classifier->words));
-	return err;
-}
-
 int classifier_load(struct bpf_object *object, const struct config *config)
 {
 	int err;
@@ -100,21 +91,4 @@ int classifier_load(struct bpf_object *object, const struct config *config)
 	err = bpf_object__load(object);
 	loading = NULL;
 	return err;
-}
-
-int classifier_fill(int map, const struct classifier *classifier)
-{
-	size_t size = classifier->count * sizeof(*classifier->words);
-	bool is_same;
-	__u64 *words;
-
-	if (!size)
-		return 0;
-	words = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
-	if (words == MAP_FAILED)
-		return -errno;
-	memcpy(words, classifier->words, size);
-	is_same = !memcmp(words, classifier->words, size);
-	munmap(words, size);
-	return is_same ? 0 : -EIO;
 }

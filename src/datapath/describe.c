@@ -87,6 +87,12 @@ void describe_interface(struct description *description, size_t index, const str
 			.counter = rule->counter ? xstrdup(rule->counter) : NULL,
 		};
 	}
+	for (size_t i = 0; i < compiled->dynamic_count; i++) {
+		const struct dynamic_use *use = &compiled->dynamic[i];
+
+		if (use->index >= DYNAMIC_BAN)
+			interface->bans[use->index - DYNAMIC_BAN] = xstrdup(use->set->name);
+	}
 }
 
 void describe_slots(struct description *description, size_t index, const uint32_t *slots)

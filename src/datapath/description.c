@@ -49,6 +49,15 @@ static json_t *rules_to_json(const struct described_interface *interface)
 	return rules;
 }
 
+static json_t *bans_to_json(const struct described_interface *interface)
+{
+	json_t *bans = json_array();
+
+	for (size_t i = 0; i < DYNAMIC_MAX && interface->bans[i]; i++)
+		json_array_append_new(bans, json_string(interface->bans[i]));
+	return bans;
+}
+
 static json_t *to_json(const struct description *description)
 {
 	json_t *interfaces = json_array();
@@ -57,9 +66,10 @@ static json_t *to_json(const struct description *description)
 	for (size_t i = 0; i < description->interface_count; i++) {
 		const struct described_interface *interface = &description->interfaces[i];
 
-		json_array_append_new(interfaces, json_pack("{s:s, s:i, s:s, s:o}", "name", interface->name, "mode",
-							    (int)interface->mode, "digest", interface->digest, "rules",
-							    rules_to_json(interface)));
+		json_array_append_new(interfaces,
+				      json_pack("{s:s, s:i, s:s, s:o, s:o}", "name", interface->name, "mode",
+						(int)interface->mode, "digest", interface->digest, "rules",
+						rules_to_json(interface), "bans", bans_to_json(interface)));
 	}
 	for (size_t i = 0; i < description->set_count; i++) {
 		const struct described_set *set = &description->sets[i];
@@ -159,6 +169,12 @@ static void read_rules(struct described_interface *interface, const json_t *rule
 		};
 }
 
+static void read_bans(struct described_interface *interface, const json_t *bans)
+{
+	for (size_t i = 0; i < DYNAMIC_MAX; i++)
+		interface->bans[i] = text_of(bans, i);
+}
+
 static void from_json(const json_t *json, struct description *out)
 {
 	const json_t *interfaces = json_object_get(json, "interfaces");
@@ -181,6 +197,7 @@ static void from_json(const json_t *json, struct description *out)
 		out->interfaces[i].mode = json_integer_value(json_object_get(interface, "mode"));
 		copy_digest(out->interfaces[i].digest, interface, "digest");
 		read_rules(&out->interfaces[i], json_object_get(interface, "rules"));
+		read_bans(&out->interfaces[i], json_object_get(interface, "bans"));
 	}
 	out->sets = xcalloc(out->set_count, sizeof(*out->sets));
 	for (size_t i = 0; i < out->set_count; i++) {
@@ -270,6 +287,8 @@ void description_free(struct description *description)
 			free(interface->rules[r].set);
 			free(interface->rules[r].counter);
 		}
+		for (size_t b = 0; b < DYNAMIC_MAX; b++)
+			free(interface->bans[b]);
 		free(interface->rules);
 		free(interface->name);
 	}

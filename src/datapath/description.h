@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "policy/policy.h"
+#include "sluice/set.h"
 
 /* Version of everything under ROOT: names of pins, layouts of maps, fields of the description. */
 #define SCHEMA 3
@@ -33,6 +34,7 @@ struct described_interface {
 	char digest[DIGEST_TEXT_MAX]; /* of configuration, tables and rules */
 	struct described_rule *rules;
 	size_t rule_count;
+	char *bans[DYNAMIC_MAX]; /* sets that its limits put sources into, by number; NULL ends them */
 };
 
 struct described_set {

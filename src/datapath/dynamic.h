@@ -15,7 +15,8 @@ struct sluice_bpf;
  * (NULL: a rule's index is its slot). */
 int dynamic_prepare(struct sluice_bpf *skeleton, const uint32_t *slots);
 
-/* After load. `sets` are those of the policy; NULL: empty ones of the program's own. Returns 0 or a negative errno. */
+/* After load. `sets` are those of the policy; NULL: empty ones of the program's own. Returns 0 or a
+ * negative errno. */
 int dynamic_fill(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct sets *sets);
 
 #endif

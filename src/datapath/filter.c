@@ -4,30 +4,28 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "base/memory.h"
+#include "datapath/lists.h"
 #include "datapath/state.h"
 #include "sluice.skel.h"
 #include "sluice/limit.h"
 
-static uint8_t needs_of_actions(const struct compiled *compiled)
+static uint8_t needs_of_actions(const struct compiled_list *list)
 {
 	uint8_t needs = 0;
 
-	for (size_t i = 0; i < compiled->filter_count; i++) {
-		if (compiled->actions[i].reject)
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->actions[i].reject)
 			needs |= FILTER_NEEDS_REJECT;
 	}
-	for (size_t i = 1; i < compiled->more_count; i++) {
-		if (compiled->more[i].interval)
+	for (size_t i = 1; i < list->more_count; i++) {
+		if (list->more[i].interval)
 			needs |= FILTER_NEEDS_LIMIT;
-		if (compiled->more[i].log)
+		if (list->more[i].log)
 			needs |= FILTER_NEEDS_LOG;
 	}
 	return needs;
@@ -38,112 +36,72 @@ static int reuse(struct bpf_map *map, const struct state *state, enum state_map 
 	return state && state->maps[which] >= 0 ? bpf_map__reuse_fd(map, state->maps[which]) : 0;
 }
 
-static int prepare_state(struct sluice_bpf *skeleton, const struct state *state, uint8_t needs)
+/* Maps that the configuration asks for, and no others. */
+static int prepare_maps(struct sluice_bpf *skeleton, const struct state *state)
 {
+	const struct config *config = (const struct config *)&skeleton->rodata->config;
+	bool limits = config->limit || config->filter_needs & FILTER_NEEDS_LIMIT;
 	const struct {
 		struct bpf_map *map;
 		enum state_map which;
 		bool wanted;
 	} maps[] = {
-		{ skeleton->maps.limits, STATE_LIMITS, needs & FILTER_NEEDS_LIMIT },
-		{ skeleton->maps.fragments, STATE_FRAGMENTS, skeleton->rodata->config.fragments_track },
-		{ skeleton->maps.events, STATE_EVENTS, needs & FILTER_NEEDS_LOG },
-		{ skeleton->maps.events_lost, STATE_EVENTS_LOST, needs & FILTER_NEEDS_LOG },
+		{ skeleton->maps.limits, STATE_LIMITS, limits },
+		{ skeleton->maps.bans, STATE_BANS, config->ban_sets },
+		{ skeleton->maps.bans_full, STATE_MAPS, config->ban_sets },
+		{ skeleton->maps.fragments, STATE_FRAGMENTS, config->fragments_track },
+		{ skeleton->maps.events, STATE_EVENTS, config->events },
+		{ skeleton->maps.events_lost, STATE_EVENTS_LOST, config->events },
+		{ skeleton->maps.filter_keys, STATE_MAPS, config->filter || config->limit },
+		{ skeleton->maps.reject_due, STATE_MAPS, config->filter_needs & FILTER_NEEDS_REJECT },
 	};
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++) {
 		err = bpf_map__set_autocreate(maps[i].map, maps[i].wanted);
-		if (!err && maps[i].wanted)
+		if (!err && maps[i].wanted && maps[i].which < STATE_MAPS)
 			err = reuse(maps[i].map, state, maps[i].which);
 	}
 	return err;
 }
 
+static void tell_nothing(struct config *config)
+{
+	config->filter_needs &= ~FILTER_NEEDS_LOG;
+	config->events = 0;
+	config->log_drops = 0;
+}
+
 int filter_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct state *state)
 {
 	struct config *config = &skeleton->rodata->config;
-	uint8_t needs = needs_of_actions(compiled);
-	size_t more = needs & (FILTER_NEEDS_LIMIT | FILTER_NEEDS_LOG) ? compiled->more_count : 0;
-	int err;
 
+	config->filter_needs |= needs_of_actions(&compiled->filter);
+	config->events = config->filter_needs & FILTER_NEEDS_LOG || config->log_drops || config->ban_sets ||
+			 needs_of_actions(&compiled->limit) & FILTER_NEEDS_LOG;
 	if (config->record || config->shadow == SHADOW_CANDIDATE)
-		needs &= ~FILTER_NEEDS_LOG; /* the record has it all; a candidate tells nothing */
-	config->filter_needs |= needs;
-	err = bpf_map__set_autocreate(skeleton->maps.filter_actions, config->filter);
-	if (!err)
-		err = bpf_map__set_autocreate(skeleton->maps.filter_keys, config->filter);
-	if (!err && compiled->filter_count)
-		err = bpf_map__set_max_entries(skeleton->maps.filter_actions, compiled->filter_count);
-	if (!err)
-		err = bpf_map__set_autocreate(skeleton->maps.filter_more, more);
-	if (!err && more)
-		err = bpf_map__set_max_entries(skeleton->maps.filter_more, more);
-	if (!err)
-		err = bpf_map__set_autocreate(skeleton->maps.reject_due, needs & FILTER_NEEDS_REJECT);
-	return err ? err : prepare_state(skeleton, state, needs);
+		tell_nothing(config); /* the record has it all; a candidate tells nothing */
+	return prepare_maps(skeleton, state);
 }
 
 int filter_prepare_copy(struct sluice_bpf *skeleton)
 {
 	struct config *config = &skeleton->rodata->config;
-	int err;
 
-	config->filter_needs &= ~FILTER_NEEDS_LOG;
-	err = bpf_map__set_autocreate(skeleton->maps.filter_keys, config->filter);
-	if (!err)
-		err = bpf_map__set_autocreate(skeleton->maps.reject_due, config->filter_needs & FILTER_NEEDS_REJECT);
-	return err ? err : prepare_state(skeleton, NULL, config->filter_needs);
+	tell_nothing(config);
+	config->ban_sets = 0; /* its sets are those of the running program */
+	return prepare_maps(skeleton, NULL);
 }
 
-/* Elements of 8 bytes, or of multiples of it: as the kernel lays them out in a map that can be mapped. */
-static int fill(const struct bpf_map *map, const void *elements, size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-	bool is_same;
-
-	if (memory == MAP_FAILED)
-		return -errno;
-	memcpy(memory, elements, size);
-	is_same = !memcmp(memory, elements, size);
-	munmap(memory, size);
-	return is_same ? 0 : -EIO;
-}
-
-static int fill_actions(const struct sluice_bpf *skeleton, const struct compiled *compiled, const uint32_t *slots)
-{
-	CLEANUP_FREE struct filter_action *actions = xcalloc(compiled->filter_count, sizeof(*actions));
-
-	for (size_t i = 0; i < compiled->filter_count; i++) {
-		uint32_t rule = compiled->filter_first + i;
-
-		actions[i] = compiled->actions[i];
-		actions[i].slot = slots ? slots[rule] : rule;
-	}
-	return fill(skeleton->maps.filter_actions, actions, compiled->filter_count * sizeof(*actions));
-}
-
-static int draw_seed(const struct bpf_map *limits)
+int filter_begin(struct sluice_bpf *skeleton, const struct state *state)
 {
 	__u64 seed;
 
+	if (!bpf_map__autocreate(skeleton->maps.limits) || (state && state->maps[STATE_LIMITS] >= 0))
+		return 0;
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return -errno;
-	return fill(limits, &seed, sizeof(seed));
+	return map_fill(skeleton->maps.limits, &seed, sizeof(seed));
 }
 
-int filter_fill(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct state *state,
-		const uint32_t *slots)
-{
-	int err = 0;
-
-	if (compiled->filter_count)
-		err = fill_actions(skeleton, compiled, slots);
-	if (!err && bpf_map__autocreate(skeleton->maps.filter_more))
-		err = fill(skeleton->maps.filter_more, compiled->more, compiled->more_count * sizeof(*compiled->more));
-	if (!err && bpf_map__autocreate(skeleton->maps.limits) && (!state || state->maps[STATE_LIMITS] < 0))
-		err = draw_seed(skeleton->maps.limits);
-	return err;
-}
-
-_Static_assert(offsetof(struct limits, seed) == 0, "draw_seed writes it where the map begins");
+_Static_assert(offsetof(struct limits, seed) == 0, "filter_begin writes it where the map begins");

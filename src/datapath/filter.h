@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program's filter: what its rules do, and the maps that it takes for that (bpf/filter.h, limit.h, events.h,
- * track.h).
- */
+/* What the rules of a program do beyond their verdicts, and the maps that it takes for that (bpf/filter.h, rate.h,
+ * ban.h, events.h, track.h). */
 #ifndef SLUICE_DATAPATH_FILTER_H
 #define SLUICE_DATAPATH_FILTER_H
 
@@ -14,15 +13,14 @@ struct sluice_bpf;
 struct state;
 
 /* Before load: maps are made only where the policy needs them; those of `state` (NULL: none) are gone on with. What
- * actions ask for goes into config.filter_needs. Returns 0 or a negative errno. */
+ * actions ask for goes into the configuration. Returns 0 or a negative errno. */
 int filter_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct state *state);
 
-/* The same for a copy of a running program, which has its configuration already: state of its own. */
+/* The same for a copy of a running program, which has its configuration already: state of its own, and it tells and
+ * bans nobody. */
 int filter_prepare_copy(struct sluice_bpf *skeleton);
 
-/* After load: writes actions, counting in `slots` (NULL: a rule's index is its slot), and reads them back; draws the
- * seed of limits that begin. Returns 0 or a negative errno, -EIO when they are not what was written. */
-int filter_fill(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct state *state,
-		const uint32_t *slots);
+/* After load: draws the seed of limits that begin. Returns 0 or a negative errno. */
+int filter_begin(struct sluice_bpf *skeleton, const struct state *state);
 
 #endif

@@ -384,9 +384,9 @@ static int take_back(struct pins *pins, struct error *error)
 
 	if (err)
 		return err;
-	tidy_before(pins, &found, &ignored);
 	if (running_read(pins, &left, &ignored))
 		return 0;
+	tidy_before(pins, &left, &found, &ignored);
 	/* A program may run without a generation that describes it, when somebody removed that. */
 	if (!left.attachment_count && !left.generation_count)
 		pins_remove_all(pins);

@@ -22,6 +22,7 @@
 #include <bpf/bpf.h>
 
 #include "base/memory.h"
+#include "datapath/namespaces.h"
 
 #define BPFFS "/sys/fs/bpf"
 #define LOCK_TRIES 100 /* each means that someone removed ROOT between our open and our lock */
@@ -102,16 +103,6 @@ static int check_bpffs(const char *root, enum access access, struct error *error
 	err = mount_bpffs();
 	if (err)
 		return error_set(error, -err, "cannot mount the BPF file system at " BPFFS ": %s", strerror(-err));
-	return 0;
-}
-
-static int netns_cookie(uint64_t *cookie, struct error *error)
-{
-	CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t size = sizeof(*cookie);
-
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size))
-		return error_set(error, errno, "cannot tell which network namespace this is: %s", strerror(errno));
 	return 0;
 }
 
@@ -206,7 +197,7 @@ int pins_open(enum access access, struct pins *pins, struct error *error)
 
 	*pins = (struct pins){ .lock = -1 };
 	snprintf(pins->root, sizeof(pins->root), "%s", override && *override ? override : BPFFS "/sluice");
-	err = netns_cookie(&cookie, error);
+	err = namespaces_own(&cookie, error);
 	if (err)
 		return err;
 	if (snprintf(pins->netns, sizeof(pins->netns), "%s/%llu", pins->root, (unsigned long long)cookie) >=

@@ -14,6 +14,7 @@
 #include "datapath/digest.h"
 #include "datapath/dynamic.h"
 #include "datapath/filter.h"
+#include "datapath/lists.h"
 #include "datapath/log.h"
 #include "datapath/state.h"
 #include "datapath/top.h"
@@ -119,15 +120,6 @@ static int fill_table(int fd, const struct image *image, const uint32_t *slots, 
 	return is_same ? 0 : error_set(error, EIO, "a prefix table reads back other than it was written");
 }
 
-static int fill_classifiers(struct sluice_bpf *skeleton, const struct compiled *compiled, struct error *error)
-{
-	int err = classifier_fill(bpf_map__fd(skeleton->maps.classifier4), &compiled->classifier4);
-
-	if (!err)
-		err = classifier_fill(bpf_map__fd(skeleton->maps.classifier6), &compiled->classifier6);
-	return err ? refused(error, err, "cannot fill the classifier") : 0;
-}
-
 /* Counters that are there are counted on in; those of rules only if there are enough. */
 static int prepare_counters(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct load *how,
 			    struct error *error)
@@ -175,9 +167,7 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 			err = bpf_map__set_value_size(map, count * sizeof(uint64_t));
 	}
 	if (!err)
-		err = classifier_prepare(out->skeleton->maps.classifier4, &compiled->classifier4);
-	if (!err)
-		err = classifier_prepare(out->skeleton->maps.classifier6, &compiled->classifier6);
+		err = lists_prepare(out->skeleton, compiled);
 	if (!err)
 		err = filter_prepare(out->skeleton, compiled, how->state);
 	if (!err)
@@ -191,13 +181,14 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->images[t], how->slots,
 					 error);
 	}
-	if (!err)
-		err = fill_classifiers(out->skeleton, compiled, error);
 	if (err)
 		return err;
-	err = filter_fill(out->skeleton, compiled, how->state, how->slots);
+	err = lists_fill(out->skeleton, compiled, how->slots);
 	if (err)
-		return refused(error, err, "cannot fill the filter");
+		return refused(error, err, "cannot fill the rules");
+	err = filter_begin(out->skeleton, how->state);
+	if (err)
+		return refused(error, err, "cannot begin the limits");
 	err = dynamic_fill(out->skeleton, compiled, how->sets);
 	return err ? refused(error, err, "cannot give the program its dynamic sets") : 0;
 }
@@ -214,21 +205,26 @@ int program_load(const struct compiled *compiled, const struct load *how, struct
 	return err;
 }
 
-/* Opens the map of the running program that has this name; -1 when there is none. */
+/* Opens the map of the running program that has this name. Returns its descriptor, -ENOENT when there is none, or
+ * another negative errno when the kernel does not say. */
 static int running_map(const uint32_t *ids, uint32_t count, const char *name, struct bpf_map_info *info)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t size = sizeof(*info);
 		int fd = bpf_map_get_fd_by_id(ids[i]);
+		int err;
 
 		if (fd < 0)
-			continue;
+			return fd;
 		memset(info, 0, sizeof(*info));
-		if (!bpf_obj_get_info_by_fd(fd, info, &size) && !strcmp(info->name, name))
+		err = bpf_obj_get_info_by_fd(fd, info, &size);
+		if (!err && !strcmp(info->name, name))
 			return fd;
 		close(fd);
+		if (err)
+			return err;
 	}
-	return -1;
+	return -ENOENT;
 }
 
 static int running_config(const uint32_t *ids, uint32_t count, struct config *config)
@@ -238,11 +234,12 @@ static int running_config(const uint32_t *ids, uint32_t count, struct config *co
 	CLEANUP_FREE void *value = NULL;
 
 	if (fd < 0)
+		return fd;
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*config))
 		return -ENOENT;
 	value = xcalloc(1, info.value_size + 8);
-	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*config) ||
-	    bpf_map_lookup_elem(fd, &(uint32_t){ 0 }, value))
-		return -ENOENT;
+	if (bpf_map_lookup_elem(fd, &(uint32_t){ 0 }, value))
+		return -errno;
 	memcpy(config, value, sizeof(*config));
 	return 0;
 }
@@ -253,6 +250,8 @@ static int share(const uint32_t *ids, uint32_t count, struct bpf_map *map, struc
 	struct bpf_map_info found;
 	CLEANUP_FD int fd = running_map(ids, count, bpf_map__name(map), &found);
 
+	if (fd < 0 && fd != -ENOENT)
+		return refused(error, fd, "cannot read the maps of the running program");
 	return fd < 0 ? bpf_map__set_autocreate(map, false) : reuse(map, fd, error);
 }
 
@@ -277,18 +276,29 @@ enum likeness {
 	LIKE_TWIN, /* the same, counters and all */
 };
 
-static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+static int share_list(const uint32_t *ids, uint32_t count, const struct list_maps *list, struct error *error)
 {
-	struct bpf_map *maps[] = {
-		skeleton->maps.classifier4, skeleton->maps.classifier6,	  skeleton->maps.filter_actions,
-		skeleton->maps.filter_more, skeleton->maps.dynamic_heads, skeleton->maps.dynamic_entries,
-	};
+	struct bpf_map *maps[] = { list->classifier4, list->classifier6, list->actions, list->more };
 	int err = 0;
 
-	for (int t = 0; t < TABLE_COUNT && !err; t++)
-		err = share(ids, count, table_map(skeleton, t), error);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
 		err = share(ids, count, maps[i], error);
+	return err;
+}
+
+static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+{
+	int err = share(ids, count, skeleton->maps.dynamic_heads, error);
+
+	if (!err)
+		err = share(ids, count, skeleton->maps.dynamic_entries, error);
+	for (int t = 0; t < TABLE_COUNT && !err; t++)
+		err = share(ids, count, table_map(skeleton, t), error);
+	for (enum classifier_list l = 0; l < CLASSIFIER_LISTS && !err; l++) {
+		struct list_maps list = list_maps(skeleton, l);
+
+		err = share_list(ids, count, &list, error);
+	}
 	return err;
 }
 
@@ -297,7 +307,7 @@ static int share_state(const uint32_t *ids, uint32_t count, struct sluice_bpf *s
 	struct bpf_map *maps[] = {
 		skeleton->maps.counters,   skeleton->maps.rules,  skeleton->maps.limits,
 		skeleton->maps.fragments,  skeleton->maps.events, skeleton->maps.events_lost,
-		skeleton->maps.reject_due,
+		skeleton->maps.reject_due, skeleton->maps.bans,	  skeleton->maps.bans_full,
 	};
 	int err = 0;
 
@@ -317,8 +327,11 @@ static int make_like(int running, enum likeness likeness, enum shadow_role role,
 
 	if (bpf_obj_get_info_by_fd(running, &info, &size))
 		return refused(error, -errno, "cannot read the running program");
-	if (running_config(ids, info.nr_map_ids, &config))
+	err = running_config(ids, info.nr_map_ids, &config);
+	if (err == -ENOENT)
 		return error_set(error, EPROTO, "the running program was not loaded by this version of Sluice");
+	if (err)
+		return refused(error, err, "cannot read the configuration of the running program");
 	err = open_skeleton(&config, likeness == LIKE_COPY, out, error);
 	if (!err)
 		err = set_role(out->skeleton, role);
@@ -382,6 +395,14 @@ void program_object_digest(char *digest)
 	digest_finish(sum, digest);
 }
 
+static void digest_list(struct digest *sum, const struct compiled_list *list)
+{
+	digest_add(sum, list->actions, list->count * sizeof(*list->actions));
+	digest_add(sum, list->more, list->more_count * sizeof(*list->more));
+	digest_add(sum, list->classifier4.words, list->classifier4.count * sizeof(__u64));
+	digest_add(sum, list->classifier6.words, list->classifier6.count * sizeof(__u64));
+}
+
 void program_digest(const struct compiled *compiled, char *digest)
 {
 	struct digest *sum = digest_start();
@@ -397,10 +418,8 @@ void program_digest(const struct compiled *compiled, char *digest)
 			digest_add(sum, &entry->value, sizeof(entry->value));
 		}
 	}
-	digest_add(sum, compiled->actions, compiled->filter_count * sizeof(*compiled->actions));
-	digest_add(sum, compiled->more, compiled->more_count * sizeof(*compiled->more));
-	digest_add(sum, compiled->classifier4.words, compiled->classifier4.count * sizeof(__u64));
-	digest_add(sum, compiled->classifier6.words, compiled->classifier6.count * sizeof(__u64));
+	digest_list(sum, &compiled->limit);
+	digest_list(sum, &compiled->filter);
 	for (size_t i = 0; i < compiled->dynamic_count; i++)
 		digest_add(sum, compiled->dynamic[i].set->name, strlen(compiled->dynamic[i].set->name) + 1);
 	for (size_t i = 0; i < compiled->rule_count; i++) {

@@ -47,8 +47,7 @@ static int is_array_of_entries(int map)
 
 	if (bpf_obj_get_info_by_fd(map, &info, &size))
 		return -errno;
-	return info.type == BPF_MAP_TYPE_ARRAY_OF_MAPS && info.max_entries == DYNAMIC_COUNT &&
-	       !strcmp(info.name, "dynamic_entries");
+	return info.type == BPF_MAP_TYPE_ARRAY_OF_MAPS && !strcmp(info.name, "dynamic_entries");
 }
 
 /* The map is there as long as its program is. */

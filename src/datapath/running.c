@@ -240,6 +240,17 @@ void running_free(struct running *running)
 	*running = (struct running){ 0 };
 }
 
+int running_read_again(const struct pins *pins, struct running *running, struct error *error)
+{
+	int err;
+
+	running_free(running);
+	err = running_read(pins, running, error);
+	if (err)
+		*running = (struct running){ 0 };
+	return err;
+}
+
 const struct attachment *running_attachment(const struct running *running, const char *interface)
 {
 	for (size_t i = 0; i < running->attachment_count; i++) {

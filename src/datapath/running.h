@@ -50,6 +50,9 @@ struct running {
 int running_read(const struct pins *pins, struct running *running, struct error *error);
 void running_free(struct running *running);
 
+/* The same again, in place of what was read before something changed; nothing, to be freed too, after an error. */
+int running_read_again(const struct pins *pins, struct running *running, struct error *error);
+
 /* The attachment of that interface, or NULL. */
 const struct attachment *running_attachment(const struct running *running, const char *interface);
 

@@ -116,12 +116,23 @@ static int put_gates(const struct pins *pins, const struct running *running, str
 	return err ? err : grace_wait(error);
 }
 
+/* What cannot be done now, the next command does. */
+static void settle_now(const struct pins *pins)
+{
+	struct running running;
+	struct settled settled;
+	struct error ignored;
+
+	if (running_read(pins, &running, &ignored))
+		return;
+	settle(pins, &running, &settled, &ignored);
+	running_free(&running);
+}
+
 int swap_through_gates(const struct pins *pins, const struct running *running, struct placement *placements,
 		       size_t count, uint64_t confirm, struct error *error)
 {
-	struct settled settled;
 	struct deadline deadline;
-	struct error ignored;
 	CLEANUP_FREE struct placement *all = xcalloc(count + running->attachment_count, sizeof(*all));
 	size_t total;
 	int err = touched(running, placements, count, all, &total, error);
@@ -144,7 +155,7 @@ int swap_through_gates(const struct pins *pins, const struct running *running, s
 	/* Over, or failed: the same as for a change that was cut off here. What cannot be done now, the next command
 	 * does; packets are judged alike. */
 	if (err || !confirm)
-		settle(pins, &settled, &ignored);
+		settle_now(pins);
 	return err;
 }
 
@@ -231,9 +242,9 @@ static struct settled found(const struct running *running)
 	return settled;
 }
 
-/* What is still called new: it runs, and lacks only its number; or it does not, and nobody needs it. */
-static int settle_new(const struct pins *pins, const struct running *running, struct settled *settled,
-		      struct error *error)
+/* What is still called new: it runs, and lacks only its number; or it does not, and nobody needs it. `running` is read
+ * again. */
+static int settle_new(const struct pins *pins, struct running *running, struct settled *settled, struct error *error)
 {
 	char path[PATH_MAX];
 	int err;
@@ -242,30 +253,29 @@ static int settle_new(const struct pins *pins, const struct running *running, st
 		return 0;
 	if (settled->how == SETTLED_NOTHING)
 		*settled = found(running);
-	if (running->current && running->current->pending)
-		return tidy_name(pins, running->current->number, error);
-	err = pins_remove(path);
-	return err ? error_set(error, -err, "cannot remove %s: %s", path, strerror(-err)) : 0;
+	if (running->current && running->current->pending) {
+		err = tidy_name(pins, running->current->number, error);
+	} else {
+		err = pins_remove(path);
+		if (err)
+			error_set(error, -err, "cannot remove %s: %s", path, strerror(-err));
+	}
+	return err ? err : running_read_again(pins, running, error);
 }
 
-int settle(const struct pins *pins, struct settled *settled, struct error *error)
+int settle(const struct pins *pins, struct running *running, struct settled *settled, struct error *error)
 {
 	struct settled there = { 0 };
-	struct running running;
-	int err = running_read(pins, &running, error);
+	int err = 0;
 
-	if (!err && running.gates.exist && !running.waiting) {
-		there = found(&running);
-		err = replace_gates(pins, &running, error);
-		running_free(&running);
+	if (running->gates.exist && !running->waiting) {
+		there = found(running);
+		err = replace_gates(pins, running, error);
 		if (!err)
-			err = running_read(pins, &running, error);
+			err = running_read_again(pins, running, error);
 	}
-	if (err)
-		return err;
-	if (!running.waiting)
-		err = settle_new(pins, &running, &there, error);
-	running_free(&running);
+	if (!err && !running->waiting)
+		err = settle_new(pins, running, &there, error);
 	if (!err)
 		*settled = there;
 	return err;
@@ -274,14 +284,12 @@ int settle(const struct pins *pins, struct settled *settled, struct error *error
 int settle_for(const struct pins *pins, enum gate_generation winner, struct error *error)
 {
 	struct deadline deadline;
-	struct settled settled;
-	struct error ignored;
 	int err = deadline_open(pins, &deadline, error);
 
 	if (err)
 		return err;
 	deadline_set(&deadline, winner == GATE_NEW ? GATE_OPEN : GATE_CLOSED);
 	deadline_close(&deadline);
-	settle(pins, &settled, &ignored); /* what cannot be done now, the next command does */
+	settle_now(pins);
 	return 0;
 }

@@ -37,9 +37,9 @@ int swap_through_gates(const struct pins *pins, const struct running *running, s
 		       size_t count, uint64_t confirm, struct error *error);
 
 /* Finishes or takes back a change that was cut off, or was not confirmed in time; one that waits goes on waiting.
- * Returns 0 with what was found in `settled`, or a negative errno with `error` set: then packets are judged as they
- * were. */
-int settle(const struct pins *pins, struct settled *settled, struct error *error);
+ * `running` is what is pinned, before and afterwards. Returns 0 with what was found in `settled`, or a negative errno
+ * with `error` set: then packets are judged as they were. */
+int settle(const struct pins *pins, struct running *running, struct settled *settled, struct error *error);
 
 /* Ends the waiting: for the generation that waits (GATE_NEW) or against it. Returns 0, or a negative errno with `error`
  * set and nothing changed. */

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "sluice.skel.h"
+#include "sluice/ban.h"
 #include "sluice/event.h"
 #include "sluice/fragments.h"
 #include "sluice/limit.h"
@@ -20,6 +21,7 @@ static const struct layout {
 } layouts[STATE_MAPS] = {
 	[STATE_COUNTERS] = { "counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct counter), COUNTERS },
 	[STATE_LIMITS] = { "limits", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct limits), 1 },
+	[STATE_BANS] = { "bans", BPF_MAP_TYPE_QUEUE, 0, sizeof(struct ban), BANS_MAX },
 	[STATE_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_LRU_HASH, sizeof(struct fragments_key),
 			      sizeof(struct fragments_value), FRAGMENTS_TRACKED },
 	[STATE_EVENTS] = { "events", BPF_MAP_TYPE_RINGBUF, 0, 0, EVENTS_SIZE },

@@ -11,7 +11,7 @@
 /* Also reasons that this version does not know: a newer one may have counted before. */
 static int read_counters(const struct state *state, struct tally *tally)
 {
-	for (unsigned reason = 0; reason < REASON_LIMIT; reason++) {
+	for (unsigned reason = 0; reason < REASONS_MAX; reason++) {
 		for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
 			struct counter counter = { 0 };
 			int err = counter_read(state->maps[STATE_COUNTERS], counter_index(reason, verdict), &counter);

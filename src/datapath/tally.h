@@ -9,7 +9,7 @@
 /* Of one interface, since it was first attached. */
 struct tally {
 	struct counter verdicts[VERDICT_COUNT];
-	struct counter reasons[REASON_LIMIT];
+	struct counter reasons[REASONS_MAX];
 	struct counter *rules; /* of described_interface.rules, one each */
 };
 

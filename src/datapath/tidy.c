@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "datapath/grace.h"
+#include "datapath/namespaces.h"
 #include "datapath/sets.h"
 #include "datapath/state.h"
 
@@ -25,7 +26,7 @@ static bool is_attached(const char *path)
 	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) || info.xdp.ifindex;
 }
 
-static bool is_alive(const struct pins *pins, const char *netns)
+static bool has_link(const struct pins *pins, const char *netns)
 {
 	CLEANUP_FREE char *folder = xasprintf("%s/%s/links", pins->root, netns);
 	char **links = pins_names(folder);
@@ -40,19 +41,28 @@ static bool is_alive(const struct pins *pins, const char *netns)
 	return alive;
 }
 
-/* The kernel gives a cookie once: nobody would ever find what is pinned for a network namespace that is gone. We hold
- * the lock, so a folder without a live link is not one that is being filled. */
+/* The kernel gives a cookie once: nobody would ever find what is pinned for a network namespace that is gone. One
+ * without a link may only have lost its interfaces, and waits for them with its sets; all are looked for when there is
+ * such a one. We hold the lock, so it is not one that is being filled. */
 static void remove_dead_namespaces(const struct pins *pins)
 {
 	const char *own = strrchr(pins->netns, '/') + 1;
 	char **names = pins_names(pins->root);
+	struct namespaces alive = { 0 };
+	bool looked = false;
 
 	for (size_t i = 0; names && names[i]; i++) {
 		CLEANUP_FREE char *path = xasprintf("%s/%s", pins->root, names[i]);
 
-		if (isdigit((unsigned char)names[i][0]) && strcmp(names[i], own) && !is_alive(pins, names[i]))
+		if (!isdigit((unsigned char)names[i][0]) || !strcmp(names[i], own) || has_link(pins, names[i]))
+			continue;
+		if (!looked && namespaces_find(&alive))
+			break;
+		looked = true;
+		if (!namespaces_have(&alive, strtoull(names[i], NULL, 10)))
 			pins_remove(path);
 	}
+	namespaces_free(&alive);
 	pins_free_names(names);
 }
 
@@ -144,24 +154,18 @@ bool tidy_finds(const struct pins *pins, const struct running *running)
 	       (!running->attachment_count && !access(pins->netns, F_OK));
 }
 
-int tidy_before(const struct pins *pins, bool *found, struct error *error)
+int tidy_before(const struct pins *pins, struct running *running, bool *found, struct error *error)
 {
-	struct running running;
-	int err = running_read(pins, &running, error);
-
-	if (err)
-		return err;
-	*found = tidy_finds(pins, &running);
-	if (!running.waiting) {
-		if (running.current)
-			sets_follow(pins, &running.current->description);
-		tidy_generations(pins, &running, REMOVE);
-		tidy_state(pins, &running, REMOVE);
-		tidy_sets(pins, &running, REMOVE);
-	}
-	running_free(&running);
+	*found = tidy_finds(pins, running);
 	remove_dead_namespaces(pins);
-	return 0;
+	if (!running->waiting && running->current)
+		sets_follow(pins, &running->current->description);
+	if (!*found || running->waiting)
+		return 0;
+	tidy_generations(pins, running, REMOVE);
+	tidy_state(pins, running, REMOVE);
+	tidy_sets(pins, running, REMOVE);
+	return running_read_again(pins, running, error);
 }
 
 int tidy_name(const struct pins *pins, unsigned number, struct error *error)

@@ -7,9 +7,9 @@
 #include "datapath/running.h"
 
 /* Removes generations that neither run nor are the previous, unless one waits to be confirmed; state of interfaces and
- * dynamic sets that no generation names; and what is pinned for network namespaces that are gone. Returns 0, or a
- * negative errno with `error` set. `*found`: whether tidy_finds did. */
-int tidy_before(const struct pins *pins, bool *found, struct error *error);
+ * dynamic sets that no generation names; and what is pinned for network namespaces that are gone. `running` is what is
+ * pinned, before and afterwards. Returns 0, or a negative errno with `error` set. `*found`: whether tidy_finds did. */
+int tidy_before(const struct pins *pins, struct running *running, bool *found, struct error *error);
 
 /* True when an earlier change left something pinned that nobody needs: it was cut off, or could not clean up. */
 bool tidy_finds(const struct pins *pins, const struct running *running);

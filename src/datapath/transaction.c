@@ -17,12 +17,15 @@ int transaction_begin(struct pins *pins, struct running *running, struct settled
 	err = pins_open(WRITE, pins, error);
 	if (err)
 		return err;
+	err = running_read(pins, running, error);
+	if (err) {
+		pins_close(pins);
+		return err;
+	}
 	while (!err && is_over) {
-		err = settle(pins, settled, error);
+		err = settle(pins, running, settled, error);
 		if (!err)
-			err = tidy_before(pins, &found, error);
-		if (!err)
-			err = running_read(pins, running, error);
+			err = tidy_before(pins, running, &found, error);
 		if (err)
 			break;
 		if (found && settled->how == SETTLED_NOTHING)
@@ -32,11 +35,11 @@ int transaction_begin(struct pins *pins, struct running *running, struct settled
 			};
 		/* The time to confirm may have come between two looks at the clock. */
 		is_over = running->gates.exist && !running->waiting;
-		if (is_over)
-			running_free(running);
 	}
-	if (err)
+	if (err) {
+		running_free(running);
 		pins_close(pins);
+	}
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "datapath/holder.h"
 #include "hello/look.h"
 #include "hello/screen.h"
@@ -108,7 +109,7 @@ static void say_nothing_arrived(const struct session *session)
 	bool is_up;
 
 	screen_say("No packet arrived on %s within %d second%s.", interface, session->options->seconds,
-		   session->options->seconds == 1 ? "" : "s");
+		   plural(session->options->seconds));
 	read_address(interface, address, sizeof(address), &is_up);
 	if (!is_up)
 		screen_say("It is down; turn it on with: ip link set dev %s up", interface);
@@ -201,7 +202,7 @@ int step_counter(struct session *session, struct error *error)
 	err = session_count(session, &packets);
 	if (err)
 		return error_set(error, -err, "cannot read the counter: %s", strerror(-err));
-	screen_say("The program has counted %llu packet%s.", (unsigned long long)packets, packets == 1 ? "" : "s");
+	screen_say("The program has counted %llu packet%s.", (unsigned long long)packets, plural(packets));
 	return 0;
 }
 

@@ -9,16 +9,6 @@
 /* Cutting a small prefix out of a large one takes up to 128 pieces. */
 #define PREFIXES_MAX 100000
 
-static int bits_of(const struct prefix *prefix)
-{
-	return prefix->version == 4 ? 32 : 128;
-}
-
-static void set_bit(struct prefix *prefix, int bit)
-{
-	prefix->address[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-}
-
 /* Both halves of one prefix, next to each other. */
 static bool are_halves(const struct prefix *left, const struct prefix *right)
 {
@@ -31,7 +21,7 @@ static bool are_halves(const struct prefix *left, const struct prefix *right)
 	other.length = left->length;
 	if (memcmp(other.address, left->address, sizeof(other.address)) != 0 || !prefix_covers(&wide, left))
 		return false;
-	set_bit(&other, wide.length);
+	other.address[wide.length / 8] |= (uint8_t)(0x80 >> wide.length % 8);
 	return left->address[wide.length / 8] != right->address[wide.length / 8] &&
 	       !memcmp(other.address, right->address, sizeof(other.address));
 }
@@ -53,55 +43,6 @@ struct addresses addresses_make(struct pool *pool, const struct prefix *items, s
 		}
 	}
 	return (struct addresses){ .items = made, .count = kept, .given = true, .negated = negated };
-}
-
-static int first_difference(const struct prefix *first, const struct prefix *last)
-{
-	int bit = 0;
-
-	while (bit < bits_of(first) && !((first->address[bit / 8] ^ last->address[bit / 8]) & 0x80 >> bit % 8))
-		bit++;
-	return bit;
-}
-
-/* True when all bits from `bit` on are `value`. */
-static bool rest_is(const struct prefix *prefix, int bit, int value)
-{
-	for (; bit < bits_of(prefix); bit++) {
-		if (!!(prefix->address[bit / 8] & 0x80 >> bit % 8) != value)
-			return false;
-	}
-	return true;
-}
-
-static struct prefix with_rest(const struct prefix *prefix, int bit, int value)
-{
-	struct prefix made = *prefix;
-
-	for (; bit < bits_of(prefix); bit++) {
-		made.address[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
-		if (value)
-			set_bit(&made, bit);
-	}
-	return made;
-}
-
-void addresses_from_range(struct prefixes *list, const struct prefix *first, const struct prefix *last)
-{
-	int common = first_difference(first, last);
-
-	if (rest_is(first, common, 0) && rest_is(last, common, 1)) {
-		struct prefix prefix = *first;
-
-		prefix.length = (uint8_t)common;
-		prefixes_add(list, prefix);
-		return;
-	}
-	struct prefix low_end = with_rest(first, common + 1, 1);
-	struct prefix high_begin = with_rest(last, common + 1, 0);
-
-	addresses_from_range(list, first, &low_end);
-	addresses_from_range(list, &high_begin, last);
 }
 
 unsigned addresses_families(const struct addresses *addresses)

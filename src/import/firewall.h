@@ -118,6 +118,7 @@ struct firewall {
 	size_t other_count, other_capacity;
 	unsigned families; /* that something was read about */
 	bool states;	   /* a rule asks for connection states */
+	unsigned tracked;  /* families of which the kernel keeps connections, because of such a rule or of NAT */
 };
 
 /* Each adds what it reads to the firewall. They return 0, or a negative errno with `error` set; what was added until
@@ -164,14 +165,14 @@ unsigned state_number(const char *name);
 
 /* Adds "in one of these states" to a rule whose other conditions and verdict are there already: approximated when the
  * user wants that, else not to be said. */
-void rule_and_states(struct firewall *firewall, struct firewall_rule *rule, unsigned states);
+void rule_and_states(struct firewall *firewall, struct firewall_rule *rule, unsigned families, unsigned states);
 
 /* Numbers as text, of a field: "22", "1000-2000"; `separator` is '-' or ':'. Names of services and protocols too.
  * False when it is none. */
-bool read_range(const char *text, char separator, enum field field, struct range *range);
+bool read_range(const char *text, char separator, enum filter_field field, struct range *range);
 
 /* Terms with one field given; for ports, types and what goes with it. */
-struct terms terms_number(unsigned families, enum field field, struct ranges ranges);
+struct terms terms_number(unsigned families, enum filter_field field, struct ranges ranges);
 
 /* Choices for flags of TCP: (flags & mask) == value, or not so. */
 struct choice choice_flags(struct pool *pool, uint8_t value, uint8_t mask, bool negated);

@@ -241,7 +241,7 @@ static const char *unsayable_here(struct walk *walk, const struct firewall_rule 
 		return "one limit for what would take several rules";
 	if (limited && rule->verdict == RULE_ACCEPT && base + 1 < walk->base_count)
 		return "a limit, and other chains have a say after it";
-	return NULL;
+	return limited ? limit_unsayable(walk->firewall, &rule->limit) : NULL;
 }
 
 static int list_chain(struct walk *walk, const struct frame *frame, const struct firewall_rule *cause)
@@ -265,11 +265,26 @@ static void count_other(struct walk *walk, const struct firewall_rule *rule)
 		walk->flat->other_rules++;
 }
 
-/* The kernel puts fragments of IPv4 together before the hook input (net/ipv4/ip_input.c, ip_local_deliver): what asks
- * for them there is true of every packet or of none. False for the latter. Only IPv4 has such conditions. */
+/* NF_IP_PRI_CONNTRACK_DEFRAG of linux/netfilter_ipv4.h and its like of IPv6: where connections are kept, the kernel
+ * puts fragments together at prerouting, with this priority. */
+#define PRIORITY_DEFRAG (-400)
+
+/* The families of whose fragments a base chain sees only what they are put together to. Of IPv4 they are before input
+ * in any case (net/ipv4/ip_input.c, ip_local_deliver). */
+static unsigned sees_whole(const struct firewall *firewall, const struct firewall_chain *base)
+{
+	unsigned whole = firewall->tracked & FAMILY_IP;
+
+	if (base->hook == HOOK_INPUT)
+		return whole | FAMILY_IPV4;
+	return base->hook == HOOK_PREROUTING && base->priority > PRIORITY_DEFRAG ? whole : 0;
+}
+
+/* What asks for fragments of whole packets is true of all of them or of none. False for the latter. Only IPv4 has such
+ * conditions. */
 static bool settle_fragments(const struct walk *walk, size_t base, struct terms *terms)
 {
-	if (walk->bases[base]->hook != HOOK_INPUT || terms->fragments == FRAGMENT_KIND_ALL)
+	if (!(sees_whole(walk->firewall, walk->bases[base]) & FAMILY_IPV4) || terms->fragments == FRAGMENT_KIND_ALL)
 		return true;
 	if (!(terms->fragments & FRAGMENT_KIND_NONE))
 		return false;
@@ -340,8 +355,7 @@ static int walk_rule(struct walk *walk, const struct frame *frame, size_t base, 
 		return 0;
 	}
 	if (never_matches(walk, rule, base))
-		return list(walk, rule,
-			    "it never matches: the kernel has put fragments together before it comes to INPUT");
+		return list(walk, rule, "it never matches: the kernel has put fragments together before");
 	walk->lost = false;
 	err = walk_choices(walk, frame, base, context, fate, &why);
 	if (!err && (why || walk->lost))
@@ -448,17 +462,22 @@ static void sort_bases(struct walk *walk)
 	}
 }
 
-/* Where a chain before input judges fragments one by one, so does Sluice. */
-static bool sees_whole(const struct walk *walk)
+/* Where a chain judges fragments one by one, so does Sluice; if those of one family only, as the other one wants it:
+ * a policy says one thing of both. IPv4, of which there are some, comes first. */
+static void settle_whole(const struct walk *walk, struct flat *flat)
 {
-	bool ipv4 = false;
+	unsigned families = 0, single = 0;
 
 	for (size_t i = 0; i < walk->base_count; i++) {
-		if (walk->bases[i]->hook != HOOK_INPUT)
-			return false;
-		ipv4 |= walk->bases[i]->families & FAMILY_IPV4;
+		const struct firewall_chain *base = walk->bases[i];
+
+		families |= base->families & FAMILY_IP;
+		single |= base->families & FAMILY_IP & ~sees_whole(walk->firewall, base);
 	}
-	return ipv4;
+	flat->whole = families & ~single;
+	flat->single = single;
+	if (single & FAMILY_IPV4)
+		flat->whole = 0;
 }
 
 int flatten(struct firewall *firewall, const char *interface, struct flat *flat, struct error *error)
@@ -473,7 +492,7 @@ int flatten(struct firewall *firewall, const char *interface, struct flat *flat,
 			bases[walk.base_count++] = firewall->chains[i];
 	}
 	sort_bases(&walk);
-	made.whole = sees_whole(&walk);
+	settle_whole(&walk, &made);
 	forget_listed(firewall);
 	err = walk_bases(&walk);
 	if (err) {

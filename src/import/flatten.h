@@ -32,7 +32,8 @@ struct flat {
 	struct item *items; /* to be freed */
 	size_t count, capacity;
 	bool drop;	       /* the default */
-	bool whole;	       /* the rules never saw fragments of IPv4, but what they are put together to */
+	unsigned whole;	       /* families of which the rules never saw fragments, but what they are put together to */
+	bool single;	       /* fragments of another family that they are about they saw one by one */
 	unsigned passed;       /* families that pass at the end although the default is drop */
 	size_t other_rules;    /* for other interfaces */
 	size_t loopback_rules; /* for lo only */
@@ -53,5 +54,8 @@ void flat_free(struct flat *flat);
 /* Turns limits into Sluice's, under which what is over is dropped; where that would be something else, or would take
  * too long to tell, lists them. */
 void flat_settle_limits(struct flat *flat);
+
+/* Why a limit is none that a policy can have; NULL when it is one. Owned by the firewall. */
+const char *limit_unsayable(struct firewall *firewall, const struct rule_limit *limit);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 
 /* Of one file. */
 struct file {
@@ -101,7 +102,7 @@ static void close_table(struct file *file)
 	if (file->foreign && file->foreign_rules)
 		firewall_add_other(file->firewall,
 				   pool_text(&file->firewall->pool, "%s: table %s, %zu rule%s", file->name,
-					     file->foreign, file->foreign_rules, file->foreign_rules == 1 ? "" : "s"));
+					     file->foreign, file->foreign_rules, plural(file->foreign_rules)));
 	file->foreign = file->table = NULL;
 	file->committed = true;
 }
@@ -117,6 +118,7 @@ static int open_table(struct file *file, const char *name, struct error *error)
 		open_filter(file);
 	} else {
 		file->foreign = pool_text(&file->firewall->pool, "%s", name);
+		file->firewall->tracked |= strcmp(name, "nat") ? 0 : file->families;
 	}
 	return 0;
 }
@@ -219,7 +221,7 @@ static int read_rule(struct file *file, const char *line, char *rest, struct err
 	if (err)
 		return err;
 	iptables_finish(&reading);
-	rule_and_states(file->firewall, reading.rule, reading.states);
+	rule_and_states(file->firewall, reading.rule, file->families, reading.states);
 	return 0;
 }
 
@@ -295,7 +297,7 @@ static void list_others(struct file *file)
 		if (chain->hook == HOOK_ELSEWHERE && chain->families == file->families && chain->rule_count)
 			firewall_add_other(firewall,
 					   pool_text(&firewall->pool, "%s: chain %s, %zu rule%s%s", file->name,
-						     chain->name, chain->rule_count, chain->rule_count == 1 ? "" : "s",
+						     chain->name, chain->rule_count, plural(chain->rule_count),
 						     chain->drop ? ", policy DROP" : ""));
 	}
 }

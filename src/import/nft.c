@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 
 static const struct {
 	const char *name;
@@ -92,6 +93,8 @@ static void read_chain(struct nft *nft, const json_t *json)
 	chain->priority = (int)json_integer_value(json_object_get(json, "prio"));
 	chain->drop = !strcmp(text_of(json, "policy"), "drop");
 	chain->origin = (struct origin){ .where = { .file = nft->file }, .text = chain->name };
+	if (!strcmp(text_of(json, "type"), "nat"))
+		nft->firewall->tracked |= chain->families;
 	if (json_object_get(json, "dev"))
 		read_devices(nft, json_object_get(json, "dev"), chain);
 	if (chain->hook != HOOK_NONE && chain->hook != HOOK_ELSEWHERE)
@@ -133,7 +136,7 @@ static void read_reject(struct nft_rule *reading, const json_t *json)
 	reading->rule.verdict = RULE_REJECT;
 	reading->rule.reject = FILTER_REJECT_PORT;
 	if (!strcmp(type, "tcp reset")) {
-		all.numbers[FIELD_PROTOCOL] = ranges_one(pool, 6, 6);
+		all.numbers[FILTER_FIELD_PROTOCOL] = ranges_one(pool, 6, 6);
 		reading->rule.reject = FILTER_REJECT_RESET;
 	}
 	rule_and_terms(reading->nft->firewall, &reading->rule, all);
@@ -285,7 +288,7 @@ static void read_statement(struct nft_rule *reading, const json_t *statement)
 
 static void finish_rule(struct nft_rule *reading, struct firewall_chain *chain)
 {
-	rule_and_states(reading->nft->firewall, &reading->rule, reading->states);
+	rule_and_states(reading->nft->firewall, &reading->rule, chain->families, reading->states);
 	*firewall_add_rule(chain) = reading->rule;
 }
 
@@ -354,10 +357,10 @@ static void list_others(struct nft *nft, size_t first)
 		const struct firewall_chain *chain = firewall->chains[i];
 
 		if (chain->hook == HOOK_ELSEWHERE && chain->rule_count)
-			firewall_add_other(firewall, pool_text(&firewall->pool, "%s: %s, chain %s (%s), %zu rule%s%s",
-							       nft->file, chain->table, chain->name, chain->hook_name,
-							       chain->rule_count, chain->rule_count == 1 ? "" : "s",
-							       chain->drop ? ", policy drop" : ""));
+			firewall_add_other(firewall,
+					   pool_text(&firewall->pool, "%s: %s, chain %s (%s), %zu rule%s%s", nft->file,
+						     chain->table, chain->name, chain->hook_name, chain->rule_count,
+						     plural(chain->rule_count), chain->drop ? ", policy drop" : ""));
 	}
 }
 

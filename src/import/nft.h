@@ -41,10 +41,13 @@ void values_free(struct values *values);
 const json_t *nft_find_set(const struct nft_rule *reading, const char *kind, const char *name);
 
 /* Adds one or several numbers of a field: 22, "echo-request", ranges, sets, "@set". False when it is something else. */
-bool values_add_numbers(const struct nft_rule *reading, enum field field, int version, const json_t *value,
+bool values_add_numbers(const struct nft_rule *reading, enum filter_field field, int version, const json_t *value,
 			struct values *values);
 bool values_add_prefixes(const struct nft_rule *reading, const json_t *value, struct values *values);
 bool values_add_words(const struct nft_rule *reading, const json_t *value, struct values *values);
+
+/* What EtherTypes stand for: IP and ARP are families, all else goes by its number. False: there are no words for it. */
+bool nft_ethertypes(struct nft_rule *reading, const char *op, const json_t *right, struct choice *choice);
 
 /* Flags of TCP in one value, which is a word, a number or several: or -1. */
 int nft_flags(const json_t *value);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/duration.h"
+#include "base/plural.h"
 #include "policy/parse.h"
 #include "sluice/set.h"
 
@@ -78,19 +79,46 @@ static void print_listed(FILE *out, const char *before, const struct item *item)
 	putc('\n', out);
 }
 
-static bool is_used(const struct flat *flats, size_t count, const struct firewall_set *set)
+/* The names of the sets that rules name, sorted; a name as often as it is named. */
+struct names {
+	const char **items; /* to be freed; the names are borrowed */
+	size_t count, capacity;
+};
+
+static int compare_names(const void *left, const void *right)
 {
+	return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static void add_name(struct names *names, const char *name)
+{
+	if (!name)
+		return;
+	names->items = xgrow(names->items, names->count, &names->capacity, sizeof(*names->items));
+	names->items[names->count++] = name;
+}
+
+static struct names find_names(const struct flat *flats, size_t count)
+{
+	struct names made = { 0 };
+
 	for (size_t f = 0; f < count; f++) {
 		for (size_t i = 0; i < flats[f].count; i++) {
-			const struct item *item = &flats[f].items[i];
-
-			if (item->kind == ITEM_RULE &&
-			    ((item->terms.source.set && !strcmp(item->terms.source.set, set->name)) ||
-			     (item->terms.destination.set && !strcmp(item->terms.destination.set, set->name))))
-				return true;
+			if (flats[f].items[i].kind != ITEM_RULE)
+				continue;
+			add_name(&made, flats[f].items[i].terms.source.set);
+			add_name(&made, flats[f].items[i].terms.destination.set);
 		}
 	}
-	return false;
+	if (made.count)
+		qsort(made.items, made.count, sizeof(*made.items), compare_names);
+	return made;
+}
+
+static bool is_used(const struct names *names, const struct firewall_set *set)
+{
+	return names->count &&
+	       bsearch(&set->name, names->items, names->count, sizeof(*names->items), compare_names) != NULL;
 }
 
 static void print_set(FILE *out, const struct firewall_set *set)
@@ -135,7 +163,9 @@ static void print_interface(FILE *out, const struct flat *flat, unsigned familie
 	print_name(out, flat->interface);
 	fputs(" {\n", out);
 	if (flat->whole)
-		fputs("    fragments track  # INPUT sees whole packets: later fragments go with their first\n", out);
+		fprintf(out,
+			"    fragments track  # its rules see whole packets: later fragments go with their first%s\n",
+			flat->single ? "; of IPv6 they see each" : "");
 	fputs("    filter {\n", out);
 	for (size_t i = 0; i < flat->count; i++) {
 		if (flat->items[i].kind == ITEM_LISTED)
@@ -159,11 +189,11 @@ static void print_counts(FILE *out, const struct flat *flats, size_t count)
 	for (size_t f = 0; f < count; f++) {
 		if (flats[f].other_rules)
 			fprintf(out, "#   %zu rule%s for other interfaces than %s\n", flats[f].other_rules,
-				flats[f].other_rules == 1 ? "" : "s", flats[f].interface);
+				plural(flats[f].other_rules), flats[f].interface);
 	}
 	if (flats[0].loopback_rules)
 		fprintf(out, "#   %zu rule%s for lo: Sluice is not attached there, so it passes\n",
-			flats[0].loopback_rules, flats[0].loopback_rules == 1 ? "" : "s");
+			flats[0].loopback_rules, plural(flats[0].loopback_rules));
 }
 
 /* A listed rule and the first interface that it is listed for: one that is for several counts there. */
@@ -248,8 +278,7 @@ static void print_unmet(FILE *out, const struct firewall *firewall)
 			unmet += !chain->rules[i].met;
 		if (chain->hook == HOOK_ELSEWHERE || !unmet)
 			continue;
-		fprintf(out, "#   %s, chain %s, %zu rule%s: %s\n", chain->table, chain->name, unmet,
-			unmet == 1 ? "" : "s",
+		fprintf(out, "#   %s, chain %s, %zu rule%s: %s\n", chain->table, chain->name, unmet, plural(unmet),
 			chain->walked ? "no packet gets that far" : "no rule that is carried over jumps there");
 	}
 }
@@ -291,7 +320,7 @@ static void print_left_out(FILE *out, const struct firewall *firewall, const str
 			"#   %zu rule%s, each with its reason where it stood, below. A rule of which one condition "
 			"cannot be\n"
 			"#   said is left out whole: without it, it would be about more packets.\n",
-			listed, listed == 1 ? "" : "s");
+			listed, plural(listed));
 	print_counts(out, flats, count);
 	for (size_t i = 0; i < firewall->other_count; i++) {
 		fputs("#   ", out);
@@ -353,17 +382,19 @@ int import_print(struct firewall *firewall, const char *source, const char *cons
 	}
 	if (!err) {
 		struct listings listings = find_listings(flats, count);
+		struct names names = find_names(flats, count);
 
 		print_head(out, firewall, source, flats, count);
 		print_list(out, firewall, &listings, flats, count);
 		for (size_t i = 0; i < firewall->set_count; i++) {
-			if (is_used(flats, count, firewall->sets[i]))
+			if (is_used(&names, firewall->sets[i]))
 				print_set(out, firewall->sets[i]);
 		}
 		for (size_t i = 0; i < count; i++)
 			print_interface(out, &flats[i], firewall->families);
 		print_messages(messages, firewall, &listings, flats, count);
 		free(listings.items);
+		free(names.items);
 	}
 	for (size_t i = 0; i < count; i++)
 		flat_free(&flats[i]);

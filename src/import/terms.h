@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "import/pool.h"
+#include "policy/filter.h"
 #include "policy/prefix.h"
 
 enum terms_family {
@@ -23,18 +24,8 @@ enum terms_family {
 	FAMILY_ALL = FAMILY_IP | FAMILY_ARP | FAMILY_OTHER,
 };
 
-enum field {
-	FIELD_PROTOCOL,
-	FIELD_SPORT,
-	FIELD_DPORT,
-	FIELD_TYPE,
-	FIELD_CODE,
-	FIELD_VLAN,
-	FIELD_DSCP,
-	FIELD_TTL,
-	FIELD_LENGTH,
-	FIELD_COUNT,
-};
+/* A range of fewer values that have names is written as a list of them. */
+#define NAMES_MAX 4
 
 struct range {
 	uint32_t low, high;
@@ -65,7 +56,7 @@ enum fragment_kind {
 
 struct terms {
 	unsigned families;
-	struct ranges numbers[FIELD_COUNT];
+	struct ranges numbers[FILTER_FIELD_COUNT]; /* an EtherType is of FAMILY_OTHER */
 	struct addresses source, destination;
 	uint8_t flags, flags_mask; /* of TCP: (flags of the packet & mask) == flags */
 	unsigned fragments;	   /* enum fragment_kind */
@@ -105,10 +96,6 @@ bool terms_apart(struct pool *pool, const struct terms *a, const struct terms *b
 /* The same as terms_apart when it is true; it takes no memory, and does not see all of them. */
 bool terms_plainly_apart(const struct terms *a, const struct terms *b);
 
-/* What a field can hold at most. */
-uint32_t field_last(enum field field);
-const char *field_name(enum field field);
-
 /* Ranges in normal form from any: the items are copied. */
 struct ranges ranges_make(struct pool *pool, const struct range *items, size_t count);
 struct ranges ranges_one(struct pool *pool, uint32_t low, uint32_t high);
@@ -118,9 +105,6 @@ bool ranges_apart(const struct ranges *a, const struct ranges *b);
 
 /* Prefixes in normal form from any: the items are copied. */
 struct addresses addresses_make(struct pool *pool, const struct prefix *items, size_t count, bool negated);
-
-/* Appends the prefixes that together are the addresses from `first` to `last`, of one version. */
-void addresses_from_range(struct prefixes *list, const struct prefix *first, const struct prefix *last);
 
 /* One choice out of both: each of `a` and each of `b`. */
 enum terms_result choice_and(struct pool *pool, const struct choice *a, const struct choice *b, struct choice *both,

@@ -183,6 +183,15 @@ const char *protocol_nearest(const char *word)
 	return nearest(word, names, count);
 }
 
+const char *ethertype_nearest(const char *word)
+{
+	const char *names[COUNT(ethertypes)];
+
+	for (size_t i = 0; i < COUNT(ethertypes); i++)
+		names[i] = ethertypes[i].name;
+	return nearest(word, names, COUNT(ethertypes));
+}
+
 const char *icmp_type_nearest(int version, const char *word)
 {
 	const struct number_name *table = version == 4 ? icmp4_types : icmp6_types;

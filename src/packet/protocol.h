@@ -39,6 +39,7 @@ int usual_ttl(int version, int icmp_type);
 
 /* The name most like `word`, or NULL when none is near. */
 const char *protocol_nearest(const char *word);
+const char *ethertype_nearest(const char *word);
 const char *icmp_type_nearest(int version, const char *word);
 
 #endif

@@ -6,7 +6,7 @@ static const struct {
 	const char *stage;
 	const char *name;
 	const char *explanation;
-} reasons[REASON_LIMIT] = {
+} reasons[REASONS_MAX] = {
 #define X(number, symbol, stage, name, explanation) [number] = { stage, name, explanation },
 	SLUICE_REASONS(X)
 #undef X
@@ -14,15 +14,15 @@ static const struct {
 
 const char *reason_name(unsigned reason)
 {
-	return reason < REASON_LIMIT ? reasons[reason].name : NULL;
+	return reason < REASONS_MAX ? reasons[reason].name : NULL;
 }
 
 const char *reason_stage(unsigned reason)
 {
-	return reason < REASON_LIMIT ? reasons[reason].stage : NULL;
+	return reason < REASONS_MAX ? reasons[reason].stage : NULL;
 }
 
 const char *reason_explanation(unsigned reason)
 {
-	return reason < REASON_LIMIT ? reasons[reason].explanation : NULL;
+	return reason < REASONS_MAX ? reasons[reason].explanation : NULL;
 }

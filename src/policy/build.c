@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "policy/check.h"
+#include "policy/habits.h"
 #include "policy/entries.h"
 
 bool is_name(const char *name)
@@ -204,6 +205,11 @@ int build_prefix_target(struct parse *parse, struct location where, char *text)
 	int err;
 
 	build_target(parse, where, NULL);
+	if (parse->addresses && habit_is_all(owned)) {
+		err = error_at(parse->error, where, "`%s` is not an address or prefix", owned);
+		error_hint(parse->error, "what a rule does not name may be anything: leave it out");
+		return err;
+	}
 	err = add_prefix(parse, where, owned);
 	if (err && is_name(owned))
 		error_hint(parse->error, "if it is a set: @%s", owned);

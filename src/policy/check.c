@@ -268,17 +268,36 @@ static int check_block(const struct policy *policy, const struct set_names *name
 	return check_targets(block, error);
 }
 
-static int check_filter(const struct policy *policy, const struct set_names *names, struct filter *filter,
-			struct error *error)
+static int check_ban(const struct policy *policy, const struct set_names *names, struct target *ban,
+		     struct error *error)
 {
-	for (size_t i = 0; i < filter->rule_count; i++) {
-		struct filter_addresses *both[] = { &filter->rules[i].source, &filter->rules[i].destination };
+	int err = settle_targets(policy, names, ban, 1, error);
+
+	if (err || ban->set->size)
+		return err;
+	err = error_at(error, ban->where, "ban into set @%s, which is not dynamic", ban->set_name);
+	error_hint(error, "only a dynamic set can be added to: set %s dynamic size 100000 timeout 10m", ban->set_name);
+	return err;
+}
+
+static int check_rules(const struct policy *policy, const struct set_names *names, struct filter_list *list,
+		       struct error *error)
+{
+	for (size_t i = 0; i < list->rule_count; i++) {
+		struct filter_addresses *both[] = { &list->rules[i].source, &list->rules[i].destination };
+		struct target *ban = list->rules[i].limit.ban;
 
 		for (int a = 0; a < 2; a++) {
 			int err = settle_targets(policy, names, both[a]->targets, both[a]->count, error);
 
 			if (!err)
 				err = check_filter_targets(both[a], error);
+			if (err)
+				return err;
+		}
+		if (ban) {
+			int err = check_ban(policy, names, ban, error);
+
 			if (err)
 				return err;
 		}
@@ -302,7 +321,9 @@ int policy_check(struct policy *policy, struct error *error)
 	for (size_t i = 0; i < policy->interface_count; i++) {
 		err = check_block(policy, &names, &policy->interfaces[i].block, error);
 		if (!err)
-			err = check_filter(policy, &names, &policy->interfaces[i].filter, error);
+			err = check_rules(policy, &names, &policy->interfaces[i].limit, error);
+		if (!err)
+			err = check_rules(policy, &names, &policy->interfaces[i].filter, error);
 		if (err)
 			return err;
 	}

@@ -19,7 +19,10 @@ int check_values(const struct filter_values *values, const struct location *plac
 /* Refuses the same set, or prefixes that cover each other, in the targets of one `from` or `to`. */
 int check_filter_targets(const struct filter_addresses *addresses, struct error *error);
 
-/* Refuses a rule of the filter whose parts contradict each other. */
+/* Refuses a rule whose parts contradict each other. */
 int check_filter_rule(const struct filter_rule *rule, struct error *error);
+
+/* The same of its limit, if it has one. */
+int check_limit(const struct filter_rule *rule, struct error *error);
 
 #endif

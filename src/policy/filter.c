@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "policy/filter.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "policy/policy.h"
@@ -13,7 +14,7 @@ static const struct {
 	[FILTER_FIELD_DPORT] = { "dport", 65535 },     [FILTER_FIELD_TYPE] = { "type", 255 },
 	[FILTER_FIELD_CODE] = { "code", 255 },	       [FILTER_FIELD_VLAN] = { "vlan", 4095 },
 	[FILTER_FIELD_DSCP] = { "dscp", 63 },	       [FILTER_FIELD_TTL] = { "ttl", 255 },
-	[FILTER_FIELD_LENGTH] = { "length", 65535 },
+	[FILTER_FIELD_LENGTH] = { "length", 65535 },   [FILTER_FIELD_ETHERTYPE] = { "ethertype", 65535 },
 };
 
 const char *filter_field_name(enum filter_field field)
@@ -37,9 +38,21 @@ uint32_t filter_field_max(enum filter_field field)
 	return fields[field].max;
 }
 
-uint32_t filter_unit_seconds(char unit)
+static bool has_ports(const struct filter_range *protocol)
 {
-	return unit == 'd' ? 86400 : unit == 'h' ? 3600 : unit == 'm' ? 60 : 1;
+	return protocol->low == protocol->high &&
+	       (protocol->low == IPPROTO_TCP || protocol->low == IPPROTO_UDP || protocol->low == IPPROTO_SCTP);
+}
+
+bool filter_rule_has_ports(const struct filter_rule *rule)
+{
+	const struct filter_values *protocols = &rule->fields[FILTER_FIELD_PROTOCOL];
+
+	for (size_t i = 0; i < protocols->count; i++) {
+		if (!has_ports(&protocols->ranges[i]))
+			return false;
+	}
+	return protocols->count && !protocols->negated;
 }
 
 bool filter_rule_is_only(const struct filter_rule *rule, uint32_t protocol)
@@ -59,17 +72,18 @@ static void free_addresses(struct filter_addresses *addresses)
 	free(addresses->targets);
 }
 
-void filter_free(struct filter *filter)
+void filter_free(struct filter_list *list)
 {
-	for (size_t i = 0; i < filter->rule_count; i++) {
-		struct filter_rule *rule = &filter->rules[i];
+	for (size_t i = 0; i < list->rule_count; i++) {
+		struct filter_rule *rule = &list->rules[i];
 
 		free_addresses(&rule->source);
 		free_addresses(&rule->destination);
 		for (int f = 0; f < FILTER_FIELD_COUNT; f++)
 			free(rule->fields[f].ranges);
+		limit_free(&rule->limit);
 		free(rule->counter);
 	}
-	free(filter->rules);
-	*filter = (struct filter){ 0 };
+	free(list->rules);
+	*list = (struct filter_list){ 0 };
 }

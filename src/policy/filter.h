@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The filter of an interface, as a tree: rules in their order, each as its author wrote it. */
+/* Ordered lists of rules, as trees: the filter of an interface and its limits, each rule as its author wrote it. */
 #ifndef SLUICE_POLICY_FILTER_H
 #define SLUICE_POLICY_FILTER_H
 
@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "policy/limit.h"
 #include "sluice/filter.h"
 
 struct target;
@@ -17,6 +18,7 @@ enum filter_verb {
 	FILTER_ACCEPT,
 	FILTER_DROP,
 	FILTER_REJECT,
+	FILTER_LIMIT, /* a rule of the limit stage: what is within its limit goes on, what is over it is dropped */
 };
 
 enum filter_family {
@@ -37,6 +39,7 @@ enum filter_field {
 	FILTER_FIELD_DSCP,
 	FILTER_FIELD_TTL,
 	FILTER_FIELD_LENGTH,
+	FILTER_FIELD_ETHERTYPE, /* of what is neither IP nor ARP; below ETHERTYPE_MIN a length: all of these or none */
 	FILTER_FIELD_COUNT,
 };
 
@@ -67,20 +70,9 @@ struct filter_addresses {
 	size_t count, capacity;
 };
 
-struct filter_limit {
-	struct location where; /* line 0: there is none */
-	uint32_t packets;      /* in each unit */
-	char unit;	       /* s, m, h or d */
-	uint32_t burst;	       /* packets; 0: not written */
-	enum filter_per per;
-	uint8_t length; /* leading bits of the address; 0: not written */
-	struct location burst_where, per_where;
-	struct location else_where; /* `else drop`: says what holds without it */
-};
-
 /* Each `where` has line 0 while the rule does not have that part. */
 struct filter_rule {
-	struct location where; /* of the verb */
+	struct location where; /* of the verb; of a limit: of its first match */
 	enum filter_verb verb;
 	enum filter_reject reject; /* FILTER_REJECT_NONE with other verbs */
 	enum filter_family family; /* `icmp` is IPv4, `icmpv6` is IPv6 */
@@ -102,8 +94,8 @@ struct filter_rule {
 	struct location counter_where;
 };
 
-struct filter {
-	struct location where; /* line 0: the interface has no filter stage */
+struct filter_list {
+	struct location where; /* line 0: the interface has no such stage */
 	struct filter_rule *rules;
 	size_t rule_count, rule_capacity;
 };
@@ -112,8 +104,8 @@ struct filter {
  * order inside lists. */
 void filter_print_rule(FILE *out, const struct filter_rule *rule);
 
-/* Seconds of a limit's unit. */
-uint32_t filter_unit_seconds(char unit);
+/* " flags syn/syn,ack". */
+void filter_print_flags(FILE *out, uint8_t flags, uint8_t mask);
 
 /* "ipv4". */
 const char *filter_family_name(enum filter_family family);
@@ -124,9 +116,12 @@ const char *filter_field_name(enum filter_field field);
 /* The largest value of the field. */
 uint32_t filter_field_max(enum filter_field field);
 
+/* True when every packet of the rule has ports, unless it is a later fragment or cut short. */
+bool filter_rule_has_ports(const struct filter_rule *rule);
+
 /* True when the rule is about one protocol alone, and it is this one. */
 bool filter_rule_is_only(const struct filter_rule *rule, uint32_t protocol);
 
-void filter_free(struct filter *filter);
+void filter_free(struct filter_list *list);
 
 #endif

@@ -9,20 +9,14 @@
 #include "policy/filter_values.h"
 #include "policy/parse.h"
 
-/* A packet takes at least 100 ns of a limit's time, which is counted in whole nanoseconds. */
-#define RATE_MAX 10000000
-#define BURST_MAX 1000000
 #define LOG_MAX 1000000000
 
-static struct filter_rule *newest(struct parse *parse)
+struct filter_rule *build_newest_rule(struct parse *parse)
 {
-	struct filter *filter = &build_newest(parse)->filter;
-
-	return &filter->rules[filter->rule_count - 1];
+	return &parse->rules->rules[parse->rules->rule_count - 1];
 }
 
-/* Notes in `*place` that `part` of the newest rule stands at `where`; only once. */
-static int once(struct parse *parse, struct location *place, struct location where, const char *part)
+int build_once(struct parse *parse, struct location *place, struct location where, const char *part)
 {
 	int err;
 
@@ -40,17 +34,17 @@ static int once(struct parse *parse, struct location *place, struct location whe
 
 int build_filter_rule(struct parse *parse, struct location where, enum filter_verb verb)
 {
-	struct filter *filter = &build_newest(parse)->filter;
+	struct filter_list *list = parse->rules;
 	int err;
 
-	if (filter->rule_count == FILTER_RULES_MAX) {
-		err = error_at(parse->error, where, "interface %s has more than %d rules in `filter`",
-			       build_newest(parse)->name, FILTER_RULES_MAX);
+	if (list->rule_count == FILTER_RULES_MAX) {
+		err = error_at(parse->error, where, "interface %s has more than %d rules in `%s`",
+			       build_newest(parse)->name, FILTER_RULES_MAX, verb == FILTER_LIMIT ? "limit" : "filter");
 		error_hint(parse->error, "rules that differ in an address alone are one rule with a set");
 		return err;
 	}
-	filter->rules = xgrow(filter->rules, filter->rule_count, &filter->rule_capacity, sizeof(*filter->rules));
-	filter->rules[filter->rule_count++] = (struct filter_rule){
+	list->rules = xgrow(list->rules, list->rule_count, &list->rule_capacity, sizeof(*list->rules));
+	list->rules[list->rule_count++] = (struct filter_rule){
 		.where = where,
 		.verb = verb,
 		.reject = verb == FILTER_REJECT ? FILTER_REJECT_AUTO : FILTER_REJECT_NONE,
@@ -62,7 +56,7 @@ int build_filter_rule(struct parse *parse, struct location where, enum filter_ve
 int build_filter_reject(struct parse *parse, struct location where, char *text)
 {
 	CLEANUP_FREE char *owned = text;
-	struct filter_rule *rule = newest(parse);
+	struct filter_rule *rule = build_newest_rule(parse);
 	int word, err;
 
 	if (rule->verb != FILTER_REJECT) {
@@ -85,7 +79,7 @@ int build_filter_reject(struct parse *parse, struct location where, char *text)
 
 int build_filter_family(struct parse *parse, struct location where, enum filter_family family)
 {
-	struct filter_rule *rule = newest(parse);
+	struct filter_rule *rule = build_newest_rule(parse);
 	int err;
 
 	if (!rule->family_where.line) {
@@ -115,7 +109,7 @@ static void add_range(struct parse *parse, struct location where, struct filter_
 
 int build_filter_protocol(struct parse *parse, struct location where, uint32_t protocol)
 {
-	struct filter_values *values = &newest(parse)->fields[FILTER_FIELD_PROTOCOL];
+	struct filter_values *values = &build_newest_rule(parse)->fields[FILTER_FIELD_PROTOCOL];
 	int err;
 
 	if (values->where.line) {
@@ -134,10 +128,10 @@ int build_filter_protocol(struct parse *parse, struct location where, uint32_t p
 
 int build_filter_addresses(struct parse *parse, struct location where, bool source)
 {
-	struct filter_rule *rule = newest(parse);
+	struct filter_rule *rule = build_newest_rule(parse);
 
 	parse->addresses = source ? &rule->source : &rule->destination;
-	return once(parse, &parse->addresses->where, where, source ? "from" : "to");
+	return build_once(parse, &parse->addresses->where, where, source ? "from" : "to");
 }
 
 void build_filter_not_addresses(struct parse *parse)
@@ -147,7 +141,7 @@ void build_filter_not_addresses(struct parse *parse)
 
 int build_filter_field(struct parse *parse, struct location where, enum filter_field field)
 {
-	struct filter_values *values = &newest(parse)->fields[field];
+	struct filter_values *values = &build_newest_rule(parse)->fields[field];
 	int err;
 
 	parse->field = field;
@@ -156,12 +150,12 @@ int build_filter_field(struct parse *parse, struct location where, enum filter_f
 		error_hint(parse->error, "for several protocols write: protocol { tcp, udp }");
 		return err;
 	}
-	return once(parse, &values->where, where, filter_field_name(field));
+	return build_once(parse, &values->where, where, filter_field_name(field));
 }
 
 void build_filter_not(struct parse *parse)
 {
-	newest(parse)->fields[parse->field].negated = true;
+	build_newest_rule(parse)->fields[parse->field].negated = true;
 }
 
 int build_filter_value(struct parse *parse, struct location where, char *text)
@@ -180,7 +174,7 @@ int build_filter_value(struct parse *parse, struct location where, char *text)
 	err = filter_range_parse(parse->field, owned, where, &range, parse->error);
 	if (err)
 		return err;
-	add_range(parse, where, &newest(parse)->fields[parse->field], range);
+	add_range(parse, where, &build_newest_rule(parse)->fields[parse->field], range);
 	return 0;
 }
 
@@ -188,14 +182,14 @@ int build_filter_values_end(struct parse *parse)
 {
 	if (parse->field == FILTER_FIELD_TYPE || parse->field == FILTER_FIELD_CODE)
 		return 0;
-	return check_values(&newest(parse)->fields[parse->field], parse->places, parse->error);
+	return check_values(&build_newest_rule(parse)->fields[parse->field], parse->places, parse->error);
 }
 
 int build_filter_flags(struct parse *parse, struct location where, struct location text_where, char *text)
 {
 	CLEANUP_FREE char *owned = text;
-	struct filter_rule *rule = newest(parse);
-	int err = once(parse, &rule->flags_where, where, "flags");
+	struct filter_rule *rule = build_newest_rule(parse);
+	int err = build_once(parse, &rule->flags_where, where, "flags");
 
 	return err ? err : filter_flags_parse(owned, text_where, &rule->flags, &rule->flags_mask, parse->error);
 }
@@ -203,8 +197,8 @@ int build_filter_flags(struct parse *parse, struct location where, struct locati
 int build_filter_fragment(struct parse *parse, struct location where, struct location text_where, char *text)
 {
 	CLEANUP_FREE char *owned = text;
-	struct filter_rule *rule = newest(parse);
-	int err = once(parse, &rule->fragment_where, where, "fragment");
+	struct filter_rule *rule = build_newest_rule(parse);
+	int err = build_once(parse, &rule->fragment_where, where, "fragment");
 	int word;
 
 	if (err)
@@ -220,8 +214,8 @@ int build_filter_fragment(struct parse *parse, struct location where, struct loc
 int build_filter_extension(struct parse *parse, struct location where, struct location text_where, char *text)
 {
 	CLEANUP_FREE char *owned = text;
-	struct filter_rule *rule = newest(parse);
-	int err = once(parse, &rule->extension_where, where, "extension");
+	struct filter_rule *rule = build_newest_rule(parse);
+	int err = build_once(parse, &rule->extension_where, where, "extension");
 	int word;
 
 	if (err)
@@ -237,143 +231,52 @@ int build_filter_extension(struct parse *parse, struct location where, struct lo
 int build_filter_mac(struct parse *parse, struct location where, struct location text_where, char *text)
 {
 	CLEANUP_FREE char *owned = text;
-	struct filter_rule *rule = newest(parse);
-	int err = once(parse, &rule->mac_where, where, "mac");
+	struct filter_rule *rule = build_newest_rule(parse);
+	int err = build_once(parse, &rule->mac_where, where, "mac");
 
 	return err ? err : filter_mac_parse(owned, text_where, &rule->mac, parse->error);
 }
 
-/* "10/s": the number and what stands behind the slash; false when the text has another form. */
-static bool split_rate(char *text, const char **unit)
-{
-	char *slash = strchr(text, '/');
-
-	if (!slash)
-		return false;
-	*slash = '\0';
-	*unit = slash + 1;
-	return true;
-}
-
-static int bad_rate(struct parse *parse, struct location where, const char *text)
-{
-	int err = error_at(parse->error, where, "`%.80s` is not a rate", text);
-
-	error_hint(parse->error, "write packets in each second, minute, hour or day: 10/s, 10/m, 10/h or 10/d");
-	return err;
-}
-
-int build_filter_limit(struct parse *parse, struct location where, struct location text_where, char *text)
-{
-	CLEANUP_FREE char *owned = text;
-	CLEANUP_FREE char *number = xstrdup(text);
-	struct filter_limit *limit = &newest(parse)->limit;
-	const char *unit;
-	int err = once(parse, &limit->where, where, "limit");
-
-	if (err)
-		return err;
-	if (!split_rate(number, &unit) || !*unit || !strchr("smhd", unit[0]) || unit[1])
-		return bad_rate(parse, text_where, owned);
-	if (!filter_number_parse(number, 1, RATE_MAX, &limit->packets)) {
-		if (!*number || number[strspn(number, "0123456789")])
-			return bad_rate(parse, text_where, owned);
-		err = error_at(parse->error, text_where, "%.80s is no rate that can be kept", owned);
-		error_hint(parse->error, "it is from 1 to %d packets in its unit", RATE_MAX);
-		return err;
-	}
-	limit->unit = unit[0];
-	return 0;
-}
-
-/* What belongs to a limit stands behind it. */
-static int after_limit(struct parse *parse, struct location where, const char *part)
+/* "1/1000", or NULL for each packet: how many of them one stands for. */
+static int parse_part(struct parse *parse, const char *word, struct location where, const char *text, uint32_t *of)
 {
 	int err;
 
-	if (newest(parse)->limit.where.line)
+	if (!text) {
+		*of = 1;
 		return 0;
-	err = error_at(parse->error, where, "`%s` without a limit in front of it", part);
-	error_hint(parse->error, "write: limit 10/s burst 20 per source else drop");
-	return err;
-}
-
-int build_filter_burst(struct parse *parse, struct location where, struct location text_where, char *text)
-{
-	CLEANUP_FREE char *owned = text;
-	struct filter_limit *limit = &newest(parse)->limit;
-	int err = after_limit(parse, where, "burst");
-
-	if (!err)
-		err = once(parse, &limit->burst_where, where, "burst");
-	if (err || filter_number_parse(owned, 1, BURST_MAX, &limit->burst))
-		return err;
-	err = error_at(parse->error, text_where, "`%.80s` is not a burst", owned);
-	error_hint(parse->error, "it is a number of packets from 1 to %d", BURST_MAX);
-	return err;
-}
-
-int build_filter_per(struct parse *parse, struct location where, struct location text_where, char *text)
-{
-	static const char *const words[] = { "source", "destination" };
-	CLEANUP_FREE char *owned = text;
-	struct filter_limit *limit = &newest(parse)->limit;
-	char *slash = strchr(owned, '/');
-	uint32_t length = 0;
-	int err = after_limit(parse, where, "per");
-	int word;
-
-	if (!err)
-		err = once(parse, &limit->per_where, where, "per");
-	if (err)
-		return err;
-	if (slash)
-		*slash = '\0';
-	word = filter_word_parse(owned, text_where, words, 2, "what a limit can be kept per", parse->error);
-	if (word < 0)
-		return word;
-	if (slash && !filter_number_parse(slash + 1, 1, 128, &length)) {
-		err = error_at(parse->error, text_where, "`%.80s` is not a prefix length", slash + 1);
-		error_hint(parse->error, "after the slash stands a number from 1 to 32, or to 128 for IPv6");
-		return err;
 	}
-	limit->per = FILTER_PER_SOURCE + (enum filter_per)word;
-	limit->length = (uint8_t)length;
-	return 0;
-}
-
-int build_filter_else(struct parse *parse, struct location where)
-{
-	int err = after_limit(parse, where, "else");
-
-	return err ? err : once(parse, &newest(parse)->limit.else_where, where, "else");
+	if (!strncmp(text, "1/", 2) && filter_number_parse(text + 2, 1, LOG_MAX, of))
+		return 0;
+	err = error_at(parse->error, where, "`%.80s` is not a part of the packets", text);
+	error_hint(parse->error, "write `%s` for each packet, `%s 1/1000` for one of a thousand (at most 1/%d)", word,
+		   word, LOG_MAX);
+	return err;
 }
 
 int build_filter_log(struct parse *parse, struct location where, struct location text_where, char *text)
 {
 	CLEANUP_FREE char *owned = text;
-	struct filter_rule *rule = newest(parse);
-	int err = once(parse, &rule->log_where, where, "log");
+	struct filter_rule *rule = build_newest_rule(parse);
+	int err = build_once(parse, &rule->log_where, where, "log");
 
-	if (err)
-		return err;
-	if (!owned) {
-		rule->log = 1;
-		return 0;
-	}
-	if (!strncmp(owned, "1/", 2) && filter_number_parse(owned + 2, 1, LOG_MAX, &rule->log))
-		return 0;
-	err = error_at(parse->error, text_where, "`%.80s` is not a part of the packets", owned);
-	error_hint(parse->error, "write `log` for each packet, `log 1/1000` for one of a thousand (at most 1/%d)",
-		   LOG_MAX);
-	return err;
+	return err ? err : parse_part(parse, "log", text_where, owned, &rule->log);
+}
+
+int build_log_drops(struct parse *parse, struct location where, struct location text_where, char *text)
+{
+	CLEANUP_FREE char *owned = text;
+	struct interface *interface = build_newest(parse);
+	int err = build_statement(parse, &interface->log_drops_where, where, "log drops");
+
+	return err ? err : parse_part(parse, "log drops", text_where, owned, &interface->log_drops);
 }
 
 int build_filter_counter(struct parse *parse, struct location where, struct location text_where, char *text)
 {
 	CLEANUP_FREE char *owned = text;
-	struct filter_rule *rule = newest(parse);
-	int err = once(parse, &rule->counter_where, where, "count");
+	struct filter_rule *rule = build_newest_rule(parse);
+	int err = build_once(parse, &rule->counter_where, where, "count");
 
 	if (err)
 		return err;
@@ -399,7 +302,7 @@ static int icmp_version(const struct filter_rule *rule)
 
 static int settle_field(struct parse *parse, enum filter_field field, int version)
 {
-	struct filter_rule *rule = newest(parse);
+	struct filter_rule *rule = build_newest_rule(parse);
 	struct filter_values *values = &rule->fields[field];
 	int err = 0;
 
@@ -422,7 +325,7 @@ static int settle_field(struct parse *parse, enum filter_field field, int versio
 
 static int settle_pending(struct parse *parse)
 {
-	struct filter_rule *rule = newest(parse);
+	struct filter_rule *rule = build_newest_rule(parse);
 	int version = icmp_version(rule);
 	int err;
 
@@ -449,7 +352,7 @@ static int settle_pending(struct parse *parse)
 
 static int settle_family(struct parse *parse)
 {
-	struct filter_rule *rule = newest(parse);
+	struct filter_rule *rule = build_newest_rule(parse);
 	int err;
 
 	if (parse->implied == FILTER_FAMILY_ANY || rule->family == parse->implied)
@@ -476,5 +379,5 @@ int build_filter_rule_end(struct parse *parse)
 		err = settle_pending(parse);
 	if (!err)
 		err = settle_family(parse);
-	return err ? err : check_filter_rule(newest(parse), parse->error);
+	return err ? err : check_filter_rule(build_newest_rule(parse), parse->error);
 }

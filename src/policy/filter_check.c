@@ -93,40 +93,42 @@ static const char *first_of_ip(const struct filter_rule *rule, struct location *
 	return NULL;
 }
 
-static int check_arp(const struct filter_rule *rule, struct error *error)
+/* A rule about what is not IP: `what`, which is written like `words`. */
+static int check_link(const struct filter_rule *rule, const char *what, const char *words, struct error *error)
 {
 	struct location where;
 	const char *part = first_of_ip(rule, &where);
 	int err;
 
 	if (part) {
-		err = error_at(error, where, "`%s` in a rule about ARP", part);
-		error_hint(error, "a rule about ARP may have vlan and mac");
+		err = error_at(error, where, "`%s` in a rule about %s", part, what);
+		error_hint(error, "a rule about %s may have vlan and mac", what);
 		return err;
 	}
 	if (rule->verb != FILTER_REJECT)
 		return 0;
-	err = error_at(error, rule->where, "reject in a rule about ARP, which has no answer that refuses");
-	error_hint(error, "write: drop arp");
+	err = error_at(error, rule->where, "reject in a rule about %s, which has no answer that refuses", what);
+	error_hint(error, "write: drop %s", words);
 	return err;
 }
 
-static bool has_ports(uint32_t low, uint32_t high)
+static int check_ethertype(const struct filter_rule *rule, struct error *error)
 {
-	return low == high && (low == IPPROTO_TCP || low == IPPROTO_UDP || low == IPPROTO_SCTP);
+	int err;
+
+	if (rule->family == FILTER_FAMILY_ANY)
+		return check_link(rule, "an EtherType", "ethertype lldp", error);
+	err = error_at(error, rule->fields[FILTER_FIELD_ETHERTYPE].where, "`ethertype` in a rule about %s",
+		       filter_family_name(rule->family));
+	error_hint(error, "it is for what is neither IP nor ARP");
+	return err;
 }
 
 static int check_ports(const struct filter_rule *rule, enum filter_field field, struct error *error)
 {
-	const struct filter_values *protocols = &rule->fields[FILTER_FIELD_PROTOCOL];
-	bool ports = protocols->count && !protocols->negated;
 	int err;
 
-	if (!has(rule, field))
-		return 0;
-	for (size_t i = 0; i < protocols->count && ports; i++)
-		ports = has_ports(protocols->ranges[i].low, protocols->ranges[i].high);
-	if (ports)
+	if (!has(rule, field) || filter_rule_has_ports(rule))
 		return 0;
 	err = error_at(error, rule->fields[field].where, "`%s` without a protocol that has ports",
 		       filter_field_name(field));
@@ -163,7 +165,7 @@ static int check_tcp(const struct filter_rule *rule, struct error *error)
 		return 0;
 	if (rule->flags_where.line) {
 		err = error_at(error, rule->flags_where, "`flags` in a rule that is not about tcp alone");
-		error_hint(error, "write: tcp flags %s", filter_flag_words[1]);
+		error_hint(error, "write: tcp flags syn");
 		return err;
 	}
 	if (rule->reject != FILTER_REJECT_RESET)
@@ -318,31 +320,14 @@ int check_filter_targets(const struct filter_addresses *addresses, struct error 
 	return err;
 }
 
-static int check_limit(const struct filter_rule *rule, struct error *error)
-{
-	const struct filter_limit *limit = &rule->limit;
-	int err;
-
-	if (!limit->where.line)
-		return 0;
-	if (rule->verb == FILTER_DROP) {
-		err = error_at(error, limit->where, "a limit in a rule that drops");
-		error_hint(error, "what is over the limit is dropped: write accept (or reject) for what is within it");
-		return err;
-	}
-	if (limit->length <= 32 || rule->family == FILTER_FAMILY_IPV6 || rule->family == FILTER_FAMILY_ANY)
-		return 0;
-	err = error_at(error, limit->per_where, "%d bits of an IPv4 address", limit->length);
-	error_hint(error, "an IPv4 address has 32 bits");
-	return err;
-}
-
 int check_filter_rule(const struct filter_rule *rule, struct error *error)
 {
 	int err = 0;
 
 	if (rule->family == FILTER_FAMILY_ARP)
-		err = check_arp(rule, error);
+		err = check_link(rule, "ARP", "arp", error);
+	if (!err && has(rule, FILTER_FIELD_ETHERTYPE))
+		err = check_ethertype(rule, error);
 	if (!err)
 		err = check_ports(rule, FILTER_FIELD_SPORT, error);
 	if (!err)

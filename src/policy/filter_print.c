@@ -2,11 +2,16 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 
+#include "base/memory.h"
 #include "packet/protocol.h"
 #include "policy/filter_values.h"
 #include "policy/policy.h"
 
-static const char *verb_names[] = { [FILTER_ACCEPT] = "accept", [FILTER_DROP] = "drop", [FILTER_REJECT] = "reject" };
+static const char *const verb_names[] = {
+	[FILTER_ACCEPT] = "accept",
+	[FILTER_DROP] = "drop",
+	[FILTER_REJECT] = "reject",
+};
 
 /* A value by the name it has, or else as a number. */
 static void print_value(FILE *out, const struct filter_rule *rule, enum filter_field field, uint32_t value)
@@ -22,6 +27,8 @@ static void print_value(FILE *out, const struct filter_rule *rule, enum filter_f
 		name = filter_dscp_name(value);
 	else if (field == FILTER_FIELD_VLAN && value == FILTER_VLAN_NONE)
 		name = "none";
+	else if (field == FILTER_FIELD_ETHERTYPE)
+		name = ethertype_name((uint16_t)value, text);
 	if (name)
 		fputs(name, out);
 	else
@@ -31,7 +38,7 @@ static void print_value(FILE *out, const struct filter_rule *rule, enum filter_f
 static void print_range(FILE *out, const struct filter_rule *rule, enum filter_field field,
 			const struct filter_range *range)
 {
-	if (range->low == range->high)
+	if (range->low == range->high || field == FILTER_FIELD_ETHERTYPE)
 		print_value(out, rule, field, range->low);
 	else
 		fprintf(out, "%u-%u", range->low, range->high);
@@ -77,6 +84,7 @@ static void print_kind(FILE *out, const struct filter_rule *rule)
 		fputs(" sctp", out);
 	else
 		print_field(out, rule, FILTER_FIELD_PROTOCOL);
+	print_field(out, rule, FILTER_FIELD_ETHERTYPE);
 }
 
 static void print_addresses(FILE *out, const char *word, const struct filter_addresses *addresses)
@@ -90,7 +98,7 @@ static void print_addresses(FILE *out, const char *word, const struct filter_add
 	}
 }
 
-static void print_flag_words(FILE *out, uint8_t flags)
+static void print_flag_list(FILE *out, uint8_t flags)
 {
 	bool first = true;
 
@@ -101,21 +109,19 @@ static void print_flag_words(FILE *out, uint8_t flags)
 	for (int bit = 0; bit < 8; bit++) {
 		if (!(flags & 1 << bit))
 			continue;
-		fprintf(out, "%s%s", first ? "" : ",", filter_flag_words[bit]);
+		fprintf(out, "%s%s", first ? "" : ",", tcp_flag_name((unsigned)bit));
 		first = false;
 	}
 }
 
-static void print_flags(FILE *out, const struct filter_rule *rule)
+void filter_print_flags(FILE *out, uint8_t flags, uint8_t mask)
 {
-	if (!rule->flags_where.line)
-		return;
 	fputs(" flags ", out);
-	print_flag_words(out, rule->flags);
-	if (rule->flags == rule->flags_mask || (!rule->flags && rule->flags_mask == 0xff))
+	print_flag_list(out, flags);
+	if (flags == mask || (!flags && mask == 0xff))
 		return;
 	putc('/', out);
-	print_flag_words(out, rule->flags_mask);
+	print_flag_list(out, mask);
 }
 
 static void print_matches(FILE *out, const struct filter_rule *rule)
@@ -127,8 +133,9 @@ static void print_matches(FILE *out, const struct filter_rule *rule)
 	print_field(out, rule, FILTER_FIELD_DPORT);
 	print_field(out, rule, FILTER_FIELD_TYPE);
 	print_field(out, rule, FILTER_FIELD_CODE);
-	print_flags(out, rule);
-	for (int field = FILTER_FIELD_VLAN; field < FILTER_FIELD_COUNT; field++)
+	if (rule->flags_where.line)
+		filter_print_flags(out, rule->flags, rule->flags_mask);
+	for (int field = FILTER_FIELD_VLAN; field <= FILTER_FIELD_LENGTH; field++)
 		print_field(out, rule, (enum filter_field)field);
 	if (rule->fragment_where.line)
 		fprintf(out, " fragment %s", filter_fragment_words[rule->fragment]);
@@ -141,26 +148,38 @@ static void print_matches(FILE *out, const struct filter_rule *rule)
 	}
 }
 
-static void print_limit(FILE *out, const struct filter_limit *limit)
+/* A limit begins with its first match; one of everything has a word for that. */
+static void print_limit_matches(FILE *out, const struct filter_rule *rule)
 {
-	if (!limit->where.line)
-		return;
-	fprintf(out, " limit %u/%c", limit->packets, limit->unit);
-	if (limit->burst)
-		fprintf(out, " burst %u", limit->burst);
-	if (limit->per != FILTER_PER_RULE)
-		fprintf(out, " per %s", limit->per == FILTER_PER_SOURCE ? "source" : "destination");
-	if (limit->length)
-		fprintf(out, "/%d", limit->length);
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+	FILE *matches = open_memstream(&text, &size);
+
+	print_matches(matches, rule);
+	fclose(matches);
+	fputs(size ? text + 1 : "all", out);
 }
 
-void filter_print_rule(FILE *out, const struct filter_rule *rule)
+static void print_verb(FILE *out, const struct filter_rule *rule)
 {
 	fputs(verb_names[rule->verb], out);
 	if (rule->reject >= FILTER_REJECT_RESET)
 		fprintf(out, " with %s", filter_reject_words[rule->reject - FILTER_REJECT_RESET]);
 	print_matches(out, rule);
-	print_limit(out, &rule->limit);
+	if (rule->limit.where.line)
+		fputs(" limit", out);
+}
+
+void filter_print_rule(FILE *out, const struct filter_rule *rule)
+{
+	if (rule->verb == FILTER_LIMIT)
+		print_limit_matches(out, rule);
+	else
+		print_verb(out, rule);
+	if (rule->limit.where.line) {
+		putc(' ', out);
+		limit_print(out, &rule->limit);
+	}
 	if (rule->log)
 		fputs(" log", out);
 	if (rule->log > 1)

@@ -3,11 +3,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <net/ethernet.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "packet/protocol.h"
+#include "policy/habits.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -33,9 +35,6 @@ const char *const filter_reject_words[] = {
 	"tcp-reset", "port-unreachable", "host-unreachable", "net-unreachable", "admin-prohibited",
 };
 const size_t filter_reject_word_count = COUNT(filter_reject_words);
-
-/* RFC 9293, section 3.1, from the lowest bit on. */
-const char *const filter_flag_words[FLAG_BITS] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
 
 struct named {
 	uint8_t number;
@@ -119,17 +118,22 @@ static const struct {
 	[FILTER_FIELD_VLAN] = { "a VLAN", "it is a number from 0 to 4095, or none for packets without a tag" },
 	[FILTER_FIELD_DSCP] = { "a DSCP", "it is a name, as cs1, af11 or ef, or a number from 0 to 63" },
 	[FILTER_FIELD_TTL] = { "a TTL or hop limit", "it is a number from 0 to 255, or two of them: 0-4" },
+	[FILTER_FIELD_ETHERTYPE] = { "an EtherType", "it is a name, as lldp, or a number from 0x0600 to 0xffff, or llc "
+						     "for what has none" },
 	[FILTER_FIELD_LENGTH] = { "a length", "it is a number of bytes from 0 to 65535, or two of them: 1000-1500" },
 };
 
 static int bad_value(enum filter_field field, const char *text, const char *meant, struct location where,
 		     struct error *error)
 {
+	bool is_port = field == FILTER_FIELD_SPORT || field == FILTER_FIELD_DPORT;
 	int err = error_at(error, where, "`%.80s` is not %s", text, field_texts[field].what);
 
 	if (meant)
 		error_hint(error, "did you mean `%s`?", meant);
-	else
+	else if (habit_is_all(text))
+		error_hint(error, "what a rule does not name may be anything: leave it out");
+	else if (!is_port || !habit_hint_port(text, error))
 		error_hint(error, "%s", field_texts[field].hint);
 	return err;
 }
@@ -197,12 +201,66 @@ static const char *field_nearest(enum filter_field field, const char *text)
 	return meant && protocol_number(meant) >= 0 ? meant : NULL;
 }
 
+/* What rules have another word for; NULL: it has none. */
+static const char *own_word(uint32_t ethertype)
+{
+	switch (ethertype) {
+	case ETHERTYPE_IP:
+		return "ipv4";
+	case ETHERTYPE_IPV6:
+		return "ipv6";
+	case ETHERTYPE_ARP:
+		return "arp";
+	case ETHERTYPE_VLAN:
+	case ETHERTYPE_QINQ:
+	case ETHERTYPE_QINQ_OLD:
+		return "vlan not none";
+	default:
+		return NULL;
+	}
+}
+
+/* "0x88cc". */
+static int hex_ethertype(const char *text)
+{
+	size_t digits = strlen(text) - 2;
+
+	if (strncmp(text, "0x", 2) != 0 || !digits || digits > 4 ||
+	    text[2 + strspn(text + 2, "0123456789abcdefABCDEF")])
+		return -1;
+	return (int)strtol(text, NULL, 16);
+}
+
+static int parse_ethertype(const char *text, struct location where, struct filter_range *range, struct error *error)
+{
+	int number = ethertype_number(text), err;
+
+	if (!strcmp(text, "llc")) {
+		*range = (struct filter_range){ 0, ETHERTYPE_MIN - 1 };
+		return 0;
+	}
+	if (number < 0)
+		number = hex_ethertype(text);
+	if (number < ETHERTYPE_MIN)
+		return bad_value(FILTER_FIELD_ETHERTYPE, text, number < 0 ? ethertype_nearest(text) : NULL, where,
+				 error);
+	if (own_word((uint32_t)number)) {
+		err = error_at(error, where, "`%s` in a match about what is neither IP nor ARP", text);
+		error_hint(error, "write: %s", own_word((uint32_t)number));
+		return err;
+	}
+	*range = (struct filter_range){ (uint32_t)number, (uint32_t)number };
+	return 0;
+}
+
 int filter_range_parse(enum filter_field field, const char *text, struct location where, struct filter_range *range,
 		       struct error *error)
 {
-	int err = parse_numbers(field, text, where, range, error);
-	int number;
+	int number, err;
 
+	if (field == FILTER_FIELD_ETHERTYPE)
+		return parse_ethertype(text, where, range, error);
+	err = parse_numbers(field, text, where, range, error);
 	if (err != -ENOENT)
 		return err;
 	number = field_number(field, text);
@@ -216,6 +274,7 @@ int filter_type_parse(int version, const char *text, struct location where, stru
 		      struct error *error)
 {
 	int err = parse_numbers(FILTER_FIELD_TYPE, text, where, range, error);
+	const char *meant;
 	int number;
 
 	if (err != -ENOENT)
@@ -225,8 +284,11 @@ int filter_type_parse(int version, const char *text, struct location where, stru
 		*range = (struct filter_range){ (uint32_t)number, (uint32_t)number };
 		return 0;
 	}
-	if (icmp_type_number(10 - version, text) < 0)
-		return bad_value(FILTER_FIELD_TYPE, text, icmp_type_nearest(version, text), where, error);
+	meant = habit_icmp_type(version, text);
+	if (!meant && icmp_type_number(10 - version, text) < 0)
+		meant = icmp_type_nearest(version, text);
+	if (meant || icmp_type_number(10 - version, text) < 0)
+		return bad_value(FILTER_FIELD_TYPE, text, meant, where, error);
 	err = error_at(error, where, "`%s` is not a type of %s", text, version == 4 ? "icmp" : "icmpv6");
 	error_hint(error, "%s has it", version == 4 ? "icmpv6" : "icmp");
 	return err;
@@ -290,8 +352,11 @@ int filter_word_parse(const char *text, struct location where, const char *const
 /* The bits of "syn,ack", which ends at `end`; blanks do not count. */
 static int parse_bits(const char *text, const char *end, struct location where, uint8_t *bits, struct error *error)
 {
-	static const char *const words[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "none", "all" };
+	const char *words[FLAG_BITS + 2] = { [FLAG_BITS] = "none", "all" };
 	uint8_t result = 0;
+
+	for (unsigned bit = 0; bit < FLAG_BITS; bit++)
+		words[bit] = tcp_flag_name(bit);
 
 	for (const char *at = text; at < end;) {
 		char word[16];

@@ -28,8 +28,10 @@ struct parse {
 	struct prefixes *list;
 	struct location *places;
 	size_t place_capacity;
-	/* The rule of the filter that is being read: where its targets go (NULL: to the newest rule of a block), its
-	 * field, and the family that its words speak of without naming it. */
+	struct filter_list *rules; /* where the next rule goes */
+	int rule_line;		   /* on which the last limit ended, if no separator came after it */
+	/* The rule that is being read: where its targets go (NULL: to the newest rule of a block), its field, and the
+	 * family that its words speak of without naming it. */
 	struct filter_addresses *addresses;
 	enum filter_field field;
 	enum filter_family implied;
@@ -59,7 +61,7 @@ int build_prefix(struct parse *parse, struct location where, char *text);
 int build_prefix_target(struct parse *parse, struct location where, char *text);
 int build_list_end(struct parse *parse);
 
-/* The parts of a rule of the filter. */
+/* The parts of a rule. */
 int build_filter_rule(struct parse *parse, struct location where, enum filter_verb verb);
 int build_filter_reject(struct parse *parse, struct location where, char *text);
 int build_filter_family(struct parse *parse, struct location where, enum filter_family family);
@@ -74,17 +76,28 @@ int build_filter_flags(struct parse *parse, struct location where, struct locati
 int build_filter_fragment(struct parse *parse, struct location where, struct location text_where, char *text);
 int build_filter_extension(struct parse *parse, struct location where, struct location text_where, char *text);
 int build_filter_mac(struct parse *parse, struct location where, struct location text_where, char *text);
-int build_filter_limit(struct parse *parse, struct location where, struct location text_where, char *text);
-int build_filter_burst(struct parse *parse, struct location where, struct location text_where, char *text);
-int build_filter_per(struct parse *parse, struct location where, struct location text_where, char *text);
-int build_filter_else(struct parse *parse, struct location where);
 int build_filter_log(struct parse *parse, struct location where, struct location text_where, char *text);
 int build_filter_counter(struct parse *parse, struct location where, struct location text_where, char *text);
 int build_filter_rule_end(struct parse *parse);
+
+/* The parts of a limit, which belongs to the newest rule. */
+int build_limit_rate(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_limit_burst(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_limit_per(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_limit_ban(struct parse *parse, struct location where, struct location set_where, char *set);
+int build_limit_ban_time(struct parse *parse, struct location where, char *text);
+int build_limit_else(struct parse *parse, struct location where);
+/* A rule of the limit stage begins at `where`: not on the line of another one, or it might look like a part of it. */
+int build_limit_begin(struct parse *parse, struct location where);
+int build_log_drops(struct parse *parse, struct location where, struct location text_where, char *text);
 
 /* True for what can be the name of a set or of a counter. */
 bool is_name(const char *name);
 
 struct interface *build_newest(struct parse *parse);
+struct filter_rule *build_newest_rule(struct parse *parse);
+
+/* Notes in `*place` that `part` of the newest rule stands at `where`; only once. */
+int build_once(struct parse *parse, struct location *place, struct location where, const char *part);
 
 #endif

@@ -27,6 +27,7 @@ int keyword_token(const char *word);
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "lexer.h"
+#include "policy/habits.h"
 
 #define YYLLOC_DEFAULT(current, right, count) ((current) = YYRHSLOC(right, (count) ? 1 : 0))
 
@@ -59,18 +60,21 @@ static int later_service(struct parse *parse, struct location where);
 %token <text> NUMBER	"a number"
 %token <text> VALUE	"a value"
 %token <text> DURATION	"a time (90s, 10m, 1h, 7d)"
+%token <text> RATE	"a rate (100/s, 10mbit/s)"
 
 /* The words of the language: this is the only list of them, and messages name them in this order. */
 %token SET "set" FILE "file" DYNAMIC "dynamic" SIZE "size" TIMEOUT "timeout"
 %token INTERFACE "interface"
 %token MODE "mode" NATIVE "native" GENERIC "generic" OFFLOAD "offload"
 %token FRAGMENTS "fragments" MALFORMED "malformed" PASS "pass" DROP "drop" TRACK "track"
+%token LOG "log" DROPS "drops"
 %token BLOCK "block" EXCEPT "except" FROM "from" TO "to"
+%token LIMIT "limit" ALL "all"
 %token FILTER "filter" ACCEPT "accept" REJECT "reject" WITH "with"
 %token IPV4 "ipv4" IPV6 "ipv6" ARP "arp" TCP "tcp" UDP "udp" ICMP "icmp" ICMPV6 "icmpv6" SCTP "sctp" PROTOCOL "protocol"
-%token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" VLAN "vlan" DSCP "dscp" TTL "ttl"
+%token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" ETHERTYPE "ethertype" VLAN "vlan" DSCP "dscp" TTL "ttl"
 %token LENGTH "length" FRAGMENT "fragment" EXTENSION "extension" MAC "mac"
-%token LIMIT "limit" BURST "burst" PER "per" ELSE "else" LOG "log" COUNT "count"
+%token BURST "burst" PER "per" BAN "ban" ELSE "else" COUNT "count"
 %token DEFAULT "default"
 
 %token OPEN "{" COMMA "," CLOSE "}" SEMICOLON ";"
@@ -159,8 +163,11 @@ interface_statement:
 	TRY(build_statement(parse, &build_newest(parse)->malformed_where, @1, "malformed"));
 	build_newest(parse)->malformed = $2;
   }
+| "log" "drops"		{ TRY(build_log_drops(parse, @1, @1, NULL)); }
+| "log" "drops" VALUE	{ TRY(build_log_drops(parse, @1, @3, $3)); }
 | default
 | block
+| limit
 | filter
 | later_stage {
 	TRY(later_stage(parse, @1, $1));
@@ -192,8 +199,7 @@ pass_drop_or_track:
 ;
 
 later_stage:
-  "limit"		{ $$ = "limit"; }
-| "synproxy"		{ $$ = "synproxy"; }
+  "synproxy"		{ $$ = "synproxy"; }
 | "balance"		{ $$ = "balance"; }
 | "route"		{ $$ = "route"; }
 | "capture"		{ $$ = "capture"; }
@@ -234,13 +240,60 @@ list_target:
   "{"			{ build_target(parse, @1, NULL); }
 ;
 
+limit:
+  limit_word "{" limits "}"
+;
+
+limit_word:
+  "limit" {
+	TRY(build_statement(parse, &build_newest(parse)->limit.where, @1, "limit"));
+	parse->rules = &build_newest(parse)->limit;
+	parse->rule_line = 0;
+  }
+;
+
+limits:
+  %empty
+| limits limit_rule	{ TRY(build_filter_rule_end(parse)); }
+| limits ";"		{ parse->rule_line = 0; }
+;
+
+limit_rule:
+  limit_head RATE	{ TRY(build_limit_rate(parse, @2, @2, $2)); parse->rule_line = @2.line; }
+| limit_rule modifier	{ parse->rule_line = @2.line; }
+;
+
+limit_head:
+  "all" {
+	TRY(build_limit_begin(parse, @1));
+	TRY(build_filter_rule(parse, @1, FILTER_LIMIT));
+  }
+| limit_matches
+;
+
+limit_matches:
+  limit_begin match {
+	TRY(build_limit_begin(parse, @2));
+	build_newest_rule(parse)->where = @2;
+  }
+| limit_matches match
+;
+
+/* What a match belongs to has to be there before it is read. */
+limit_begin:
+  %empty		{ TRY(build_filter_rule(parse, @$, FILTER_LIMIT)); }
+;
+
 filter:
   filter_word "{" filter_rules "}"
 | filter_word "{" filter_rules default separators "}"
 ;
 
 filter_word:
-  "filter"		{ TRY(build_statement(parse, &build_newest(parse)->filter.where, @1, "filter")); }
+  "filter" {
+	TRY(build_statement(parse, &build_newest(parse)->filter.where, @1, "filter"));
+	parse->rules = &build_newest(parse)->filter;
+  }
 ;
 
 separators:
@@ -267,7 +320,14 @@ filter_verb:
 
 filter_part:
   "with" VALUE		{ TRY(build_filter_reject(parse, @2, $2)); }
-| "ipv4"		{ TRY(build_filter_family(parse, @1, FILTER_FAMILY_IPV4)); }
+| "limit" VALUE		{ TRY(build_limit_rate(parse, @1, @2, $2)); }
+| match
+| modifier
+| "established"		{ TRY(later_established(parse, @1)); }
+;
+
+match:
+  "ipv4"		{ TRY(build_filter_family(parse, @1, FILTER_FAMILY_IPV4)); }
 | "ipv6"		{ TRY(build_filter_family(parse, @1, FILTER_FAMILY_IPV6)); }
 | "arp"			{ TRY(build_filter_family(parse, @1, FILTER_FAMILY_ARP)); }
 | "tcp"			{ TRY(build_filter_protocol(parse, @1, IPPROTO_TCP)); }
@@ -283,14 +343,21 @@ filter_part:
 | "fragment" VALUE	{ TRY(build_filter_fragment(parse, @1, @2, $2)); }
 | "extension" VALUE	{ TRY(build_filter_extension(parse, @1, @2, $2)); }
 | "mac" VALUE		{ TRY(build_filter_mac(parse, @1, @2, $2)); }
-| "limit" VALUE		{ TRY(build_filter_limit(parse, @1, @2, $2)); }
-| "burst" VALUE		{ TRY(build_filter_burst(parse, @1, @2, $2)); }
-| "per" VALUE		{ TRY(build_filter_per(parse, @1, @2, $2)); }
-| "else" "drop"		{ TRY(build_filter_else(parse, @1)); }
+;
+
+modifier:
+  "burst" VALUE		{ TRY(build_limit_burst(parse, @1, @2, $2)); }
+| "per" VALUE		{ TRY(build_limit_per(parse, @1, @2, $2)); }
+| "ban" REFERENCE ban_time	{ TRY(build_limit_ban(parse, @1, @2, $2)); }
+| "else" "drop"		{ TRY(build_limit_else(parse, @1)); }
 | "log"			{ TRY(build_filter_log(parse, @1, @1, NULL)); }
 | "log" VALUE		{ TRY(build_filter_log(parse, @1, @2, $2)); }
 | "count" NAME		{ TRY(build_filter_counter(parse, @1, @2, $2)); }
-| "established"		{ TRY(later_established(parse, @1)); }
+;
+
+ban_time:
+  %empty
+| DURATION		{ TRY(build_limit_ban_time(parse, @1, $1)); }
 ;
 
 addresses:
@@ -311,6 +378,7 @@ field:
   "protocol"		{ $$ = FILTER_FIELD_PROTOCOL; }
 | "sport"		{ $$ = FILTER_FIELD_SPORT; }
 | "dport"		{ $$ = FILTER_FIELD_DPORT; }
+| "ethertype"		{ $$ = FILTER_FIELD_ETHERTYPE; }
 | "vlan"		{ $$ = FILTER_FIELD_VLAN; }
 | "dscp"		{ $$ = FILTER_FIELD_DSCP; }
 | "ttl"			{ $$ = FILTER_FIELD_TTL; }
@@ -393,23 +461,43 @@ static void hint_expected(struct error *error, const yysymbol_kind_t *expected, 
 	error_hint(error, "expected %s", text);
 }
 
-/* Words of the middle of a rule: too many to name one by one. */
-static bool is_inside_rule(const yysymbol_kind_t *expected, int count)
+static bool is_expected(yysymbol_kind_t symbol, const yysymbol_kind_t *expected, int count)
 {
 	for (int i = 0; i < count; i++) {
-		if (expected[i] == YYSYMBOL_SPORT)
+		if (expected[i] == symbol)
 			return true;
 	}
 	return false;
 }
 
-static void hint_rule(struct error *error, yysymbol_kind_t token)
+/* Where a rule of the filter begins, or goes on until the next one does. */
+static bool begins_rule(const yysymbol_kind_t *expected, int count)
+{
+	return is_expected(YYSYMBOL_ACCEPT, expected, count);
+}
+
+/* Words of the middle of a rule: too many to name one by one. */
+static bool is_inside_rule(const yysymbol_kind_t *expected, int count)
+{
+	return is_expected(YYSYMBOL_SPORT, expected, count);
+}
+
+static void hint_rule(struct error *error, yysymbol_kind_t token, const yysymbol_kind_t *expected, int count)
 {
 	if (token == YYSYMBOL_COMMA)
 		error_hint(error, "several values stand in braces: { 80, 443 }");
-	else
+	else if (is_expected(YYSYMBOL_RATE, expected, count))
+		error_hint(error, "a limit goes on with a match (ipv4, tcp, protocol, from, to, sport, dport, flags, type, "
+				  "…) or with its rate: 100/s, 10mbit/s");
+	else if (is_expected(YYSYMBOL_ACCEPT, expected, count))
 		error_hint(error, "a rule goes on with a match (ipv4, tcp, protocol, from, to, sport, dport, flags, type, "
 				  "…), limit, log or count, or the next one begins: accept, drop or reject");
+	else if (is_expected(YYSYMBOL_BURST, expected, count))
+		error_hint(error, "behind its rate a limit has burst, per, ban, else drop, log or count, or the next one "
+				  "begins with a match");
+	else
+		error_hint(error, "a limit begins with a match (ipv4, tcp, protocol, from, to, sport, dport, flags, type, "
+				  "…), or with `all`: udp sport 53 1000/s per source");
 }
 
 static const char *near_word(const char *word, const yysymbol_kind_t *expected, int count)
@@ -440,18 +528,6 @@ static void set_unexpected(struct parse *parse, struct location where, yysymbol_
 		error_at(parse->error, where, "unexpected `%.80s`", text);
 }
 
-/* `limit` is also a stage of a later version, which is not proposed. */
-static int leave_out_limit(yysymbol_kind_t *expected, int count)
-{
-	int kept = 0;
-
-	for (int i = 0; i < count; i++) {
-		if (expected[i] != YYSYMBOL_LIMIT)
-			expected[kept++] = expected[i];
-	}
-	return kept;
-}
-
 /* Called by the parser; the lexer's last token is the one that does not fit. */
 static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, struct parse *parse)
 {
@@ -459,19 +535,24 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 	int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
 	yysymbol_kind_t token = yypcontext_token(context);
 	const char *text = yyget_text(scanner);
-	const char *meant = NULL;
+	const char *meant = NULL, *habit = NULL;
 
 	if (count < 0)
 		return count;
-	if (!is_inside_rule(expected, count))
-		count = leave_out_limit(expected, count);
 	set_unexpected(parse, *yypcontext_location(context), token, text);
 	if (token == YYSYMBOL_WORD || token == YYSYMBOL_NAME)
 		meant = near_word(text, expected, count);
-	if (meant)
+	if (begins_rule(expected, count))
+		habit = habit_in_rule(text);
+	if (habit)
+		error_hint(parse->error, "%s", habit);
+	else if (meant)
 		error_hint(parse->error, "did you mean `%s`?", meant);
+	else if (token == YYSYMBOL_WORD && is_name(text) && is_expected(YYSYMBOL_REFERENCE, expected, count) &&
+		 !is_expected(YYSYMBOL_WORD, expected, count))
+		error_hint(parse->error, "a set has an @ in front of its name: @%.80s", text);
 	else if (is_inside_rule(expected, count))
-		hint_rule(parse->error, token);
+		hint_rule(parse->error, token, expected, count);
 	else
 		hint_expected(parse->error, expected, count);
 	return 0;
@@ -486,7 +567,7 @@ static int yyerror(const struct location *where, void *scanner, struct parse *pa
 static int later_stage(struct parse *parse, struct location where, const char *stage)
 {
 	int err = error_at(parse->error, where, "the %s stage is not part of this version of Sluice", stage);
-	error_hint(parse->error, "this version has the block and filter stages");
+	error_hint(parse->error, "this version has the block, limit and filter stages");
 	return err;
 }
 

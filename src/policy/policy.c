@@ -163,6 +163,7 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->interface_count; i++) {
 		free(policy->interfaces[i].name);
 		free_block(&policy->interfaces[i].block);
+		filter_free(&policy->interfaces[i].limit);
 		filter_free(&policy->interfaces[i].filter);
 	}
 	free(policy->sets);

@@ -88,7 +88,9 @@ struct interface {
 	enum verdict default_verdict; /* PASS or DROP */
 	struct location default_where;
 	struct block block;
-	struct filter filter;
+	uint32_t log_drops; /* one of so many packets that are dropped becomes an event; 0: none does */
+	struct location log_drops_where;
+	struct filter_list limit, filter;
 };
 
 struct policy {

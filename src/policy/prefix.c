@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "policy/habits.h"
 
 #define MAPPED_LENGTH 96 /* ::ffff:0:0/96, RFC 4291, section 2.5.5.2 */
 
@@ -55,7 +56,8 @@ static int bad_address(const char *text, const char *address, struct location wh
 
 	if (!is_short_ipv4(address)) {
 		err = error_at(error, where, "`%.80s` is not an address or prefix", text);
-		error_hint(error, "write it as 192.0.2.0/24, 2001:db8::/32 or a single address");
+		if (!habit_hint_address(text, error))
+			error_hint(error, "write it as 192.0.2.0/24, 2001:db8::/32 or a single address");
 		return err;
 	}
 	err = error_at(error, where, "%s is a short form of an IPv4 address, which programs read in different ways",

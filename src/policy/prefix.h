@@ -36,6 +36,8 @@ bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
 int prefix_compare(const void *left, const void *right);
 
 void prefixes_add(struct prefixes *list, struct prefix prefix);
+/* Appends the prefixes that together are the addresses from `first` to `last`, of one version, `first` not above. */
+void prefixes_add_range(struct prefixes *list, const struct prefix *first, const struct prefix *last);
 void prefixes_free(struct prefixes *list);
 
 /* Appends the prefixes of a set file: one a line, '#' or ';' begins a comment. Returns 0, or a negative errno with

@@ -108,16 +108,18 @@ static void print_block(FILE *out, const struct block *block)
 	fputs("    }\n", out);
 }
 
-static void print_filter(FILE *out, const struct filter *filter)
+static void print_rules(FILE *out, const char *stage, const struct filter_list *list)
 {
-	if (!filter->rule_count) {
-		fputs("    filter { }\n", out);
+	if (!list->where.line)
+		return;
+	if (!list->rule_count) {
+		fprintf(out, "    %s { }\n", stage);
 		return;
 	}
-	fputs("    filter {\n", out);
-	for (size_t i = 0; i < filter->rule_count; i++) {
+	fprintf(out, "    %s {\n", stage);
+	for (size_t i = 0; i < list->rule_count; i++) {
 		fputs("        ", out);
-		filter_print_rule(out, &filter->rules[i]);
+		filter_print_rule(out, &list->rules[i]);
 		putc('\n', out);
 	}
 	fputs("    }\n", out);
@@ -131,10 +133,16 @@ static void print_interface(FILE *out, const struct interface *interface)
 	fprintf(out, "    mode %s\n", mode_name(interface->mode));
 	fprintf(out, "    fragments %s\n", fragments_name(interface->fragments));
 	fprintf(out, "    malformed %s\n", verdict_name(interface->malformed));
+	if (interface->log_drops)
+		fputs("    log drops", out);
+	if (interface->log_drops > 1)
+		fprintf(out, " 1/%u", interface->log_drops);
+	if (interface->log_drops)
+		putc('\n', out);
 	if (interface->block.where.line)
 		print_block(out, &interface->block);
-	if (interface->filter.where.line)
-		print_filter(out, &interface->filter);
+	print_rules(out, "limit", &interface->limit);
+	print_rules(out, "filter", &interface->filter);
 	fprintf(out, "    default %s\n", verdict_name(interface->default_verdict));
 	fputs("}\n", out);
 }

@@ -17,12 +17,16 @@ CLEAN_FROM, CLEAN_TO = "10.100.0.1", "10.200.0.1"
 MIXTURE = "a mixture"
 
 
-def numbered(number, interfaces=INTERFACES, size=100):
+def numbered(number, interfaces=INTERFACES, size=100, filtered=False):
     """Policy `number`: it alone blocks sources in 10.NUMBER and destinations in 10.1NUMBER; all block 10.9, and what is
-    in the dynamic set `banned`, which has room for `size`."""
-    statement = f"block {{ from 10.9.0.0/16, 10.{number}.0.0/16; to 10.1{number}.0.0/16; from @banned }}"
+    in the dynamic set `banned`, which has room for `size`. `filtered`: a filter does that, with all that it keeps."""
+    statements = [f"block {{ from 10.9.0.0/16, 10.{number}.0.0/16; to 10.1{number}.0.0/16; from @banned }}"]
+    if filtered:
+        statements = ["fragments track", "filter {", f"drop from 10.9.0.0/16, 10.{number}.0.0/16 log count blocked",
+                      f"drop to 10.1{number}.0.0/16 log 1/2", "drop from @banned",
+                      "accept udp limit 1000000/s burst 1000 per source log 1/3", "}"]
     return f"set banned dynamic size {size} timeout 1h\n" + "".join(
-        policy(statement, interface=interface) for interface in interfaces)
+        policy(*statements, interface=interface) for interface in interfaces)
 
 
 # (source, destination): the first of each pair is judged by a table of sources, the second by one of destinations; the
@@ -53,10 +57,10 @@ class Ground:
                   UDP(sport=number, dport=9) / b"probe") for number, (source, to) in
             enumerate([*PROBES, (CLEAN_FROM, CLEAN_TO)])] for interface in INTERFACES}
 
-    def path(self, number, interfaces=INTERFACES, size=100):
-        name = f"{number}-{'-'.join(interfaces)}-{size}.policy"
+    def path(self, number, interfaces=INTERFACES, size=100, filtered=False):
+        name = f"{number}-{'-'.join(interfaces)}-{size}{'-filtered' * filtered}.policy"
         path = os.path.join(self.lab.folder.name, name)
-        return path if os.path.exists(path) else self.lab.file(name, numbered(number, interfaces, size))
+        return path if os.path.exists(path) else self.lab.file(name, numbered(number, interfaces, size, filtered))
 
     def sluice(self, *arguments, check=True):
         return sh(SLUICE, "-n", self.box.netns, *arguments, env=self.lab.environment, check=check)
@@ -127,6 +131,8 @@ class Ground:
             for interface in re.findall(r"^interface (\S+)", generation["policy"], re.M):
                 wanted |= {f"{folder}/interfaces/{interface}": "prog", f"/state/{interface}": "folder",
                            f"/state/{interface}/counters": "map", f"/state/{interface}/rules": "map"}
+                if "filter" in generation["policy"]:
+                    wanted |= {f"/state/{interface}/{pin}": "map" for pin in ("limits", "fragments", "events", "events_lost")}
         wanted = {namespace + path: kind for path, kind in wanted.items()}
         complaints = [f"pinned and not accounted for: {path}" for path in there.keys() - wanted.keys()]
         complaints += [f"not pinned: {path}" for path in wanted.keys() - there.keys()]

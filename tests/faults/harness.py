@@ -54,10 +54,11 @@ class Harness:
 
     def words(self, command):
         if isinstance(command, Shadow):
-            return "shadow", self.ground.path(command.number)
+            return "shadow", self.ground.path(command.number, filtered=command.filtered)
         if isinstance(command, Apply):
             # Without --force it looks for the session it is run through, among the descriptors of this very process.
-            return ["apply", "--force", *command.options, self.ground.path(command.number, command.interfaces, command.size)]
+            path = self.ground.path(command.number, command.interfaces, command.size, command.filtered)
+            return ["apply", "--force", *command.options, path]
         return list(command)
 
     def run(self, command):

@@ -13,11 +13,13 @@ class Apply:
     interfaces: tuple = INTERFACES
     options: tuple = ()
     size: int = 100  # of its set
+    filtered: bool = False  # by a filter
 
 
 @dataclasses.dataclass(frozen=True)
 class Shadow:
     number: int  # of the candidate
+    filtered: bool = False
 
 
 @dataclasses.dataclass
@@ -70,6 +72,14 @@ SCENARIOS = [
     Scenario("rollback with one interface less", [DOWN, Apply(1, ONE), SECOND], ROLLBACK, (2, 2), (1, 0)),
     Scenario("shadow", [FIRST, SECOND], Shadow(4), (2, 2), (2, 2)),
     Scenario("apply under a shadow", [FIRST, SECOND, Shadow(4)], THIRD, (2, 2), (3, 3)),
+    Scenario("apply with a filter", [DOWN, FIRST, SECOND], Apply(3, filtered=True), (2, 2), (3, 3)),
+    Scenario("apply of another filter", [DOWN, Apply(1, filtered=True), Apply(2, filtered=True)], Apply(3, filtered=True),
+             (2, 2), (3, 3)),
+    Scenario("apply without a filter any more", [DOWN, Apply(1, filtered=True), SECOND], THIRD, (2, 2), (3, 3)),
+    Scenario("rollback to a filter", [DOWN, Apply(1, filtered=True), SECOND], ROLLBACK, (2, 2), (1, 1)),
+    Scenario("filter to be confirmed", [DOWN, FIRST, SECOND], Apply(3, options=("--confirm", "60s"), filtered=True), (2, 2),
+             (3, 3)),
+    Scenario("shadow with a filter", [FIRST, SECOND], Shadow(4, filtered=True), (2, 2), (2, 2)),
     Scenario("down of one interface", [FIRST, SECOND], ("down", "eth1"), (2, 2), (2, 0)),
     Scenario("down", [FIRST, SECOND], DOWN, (2, 2), (0, 0)),
     Scenario("set add", [DOWN, FIRST, SECOND], BAN, (2, 2), (12, 12)),

@@ -156,7 +156,7 @@ def test_events_tell_of_logged_packets(quiet):
         assert abs(time.time() - time.mktime(time.strptime(line.pop("time")[:19], "%Y-%m-%dT%H:%M:%S"))
                    + time.timezone) < 60
         assert line == {
-            "interface": "eth0", "verdict": "drop", "reason": "filter-rule", "stage": "filter", "rule": f"{path}:4",
+            "event": "log", "interface": "eth0", "verdict": "drop", "reason": "filter-rule", "stage": "filter", "rule": f"{path}:4",
             "rule_text": "drop udp dport 9 log", "src": "198.51.100.5", "dst": BOX4, "proto": "udp", "sport": 1,
             "dport": 9, "ttl": 64, "dscp": 0, "vlan": [], "fragment": "none", "length": 60}
 
@@ -189,11 +189,71 @@ def test_a_slot_does_not_keep_the_limit_of_the_rule_before(quiet):
     assert len(quiet.send(*[frame(quiet)] * 20)) == 20
 
 
+def reading(scene, *words):
+    reader = scene.lab.keep(subprocess.Popen(
+        [SLUICE, "-n", scene.box.netns, "events", "-j", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=scene.lab.environment, start_new_session=True))
+    assert wait_until(lambda: reads(reader.pid))
+    return reader
+
+
+def test_a_reader_begins_with_what_comes_from_now_on(quiet):
+    """Not with thousands of old events, nor with what was lost before it came."""
+    quiet.box.apply(policy("filter {", "drop udp log", "}"))
+    flood = quiet.flood(frame(quiet))
+    assert wait_until(lambda: quiet.box.stats()["verdicts"]["drop"]["packets"] > 40000, 10)
+    flood.stop()
+    reader = reading(quiet, "--count", "2")
+    time.sleep(0.3)
+    quiet.send(*[frame(quiet, source="198.51.100.5")] * 2)
+    said, waited = reader.communicate(timeout=5)
+    assert [json.loads(line).get("src") for line in said.splitlines()] == ["198.51.100.5"] * 2
+    match = re.fullmatch(r"sluice: (\d+) events of eth0 that came before and waited for a reader are left out\n", waited)
+    assert int(match[1]) > 5000
+
+
+def test_an_old_event_does_not_name_the_new_rule_of_its_slot(quiet):
+    """The reader is held up while policies come; the last one has the slot again."""
+    quiet.box.apply(policy("filter {", "drop udp log", "}"))
+    reader = reading(quiet, "--count", "2")
+    os.kill(reader.pid, 19)
+    quiet.send(frame(quiet))
+    time.sleep(2.1)  # generations know the second they came
+    for port in (11, 10, 9):
+        quiet.box.apply(policy("filter {", f"drop udp dport {port} log", "}"))
+    quiet.send(frame(quiet))
+    os.kill(reader.pid, 18)
+    lines = [json.loads(line) for line in reader.communicate(timeout=5)[0].splitlines()]
+    assert [line.get("rule_text") for line in lines] == [None, "drop udp dport 9 log"]
+
+
+def test_interfaces_that_log_later_are_read_by_who_reads_all(quiet):
+    """And those that go are no longer, while others are left."""
+    others = [f"eth{number}" for number in range(1, 7)]
+    for name in others:
+        quiet.lab.cable(quiet.box, name, quiet.client, name)
+    logs = policy("filter {", "drop udp log", "}")
+    quiet.box.apply(logs)
+    reader = reading(quiet)
+    quiet.box.apply(logs + "".join(policy("filter {", "drop udp dport 9 log", "}", interface=name) for name in others))
+    time.sleep(0.5)  # it looks every 0.2 seconds
+    for name in others:
+        quiet.client.wire(name).send(bytes(frame(quiet)))
+    quiet.send(frame(quiet))
+    told = [json.loads(reader.stdout.readline()) for _ in range(7)]
+    assert sorted(line["interface"] for line in told) == ["eth0", *others]
+    assert {line["rule_text"] for line in told} == {"drop udp log", "drop udp dport 9 log"}
+    for name in others[:3]:
+        quiet.box.sluice("down", name)
+    time.sleep(0.5)
+    quiet.client.wire("eth5").send(bytes(frame(quiet)))
+    assert json.loads(reader.stdout.readline())["interface"] == "eth5"
+    reader.kill()
+
+
 def test_events_that_nobody_reads_in_time_are_counted(quiet):
     quiet.box.apply(policy("filter {", "drop udp log", "}"))
-    reader = quiet.lab.keep(subprocess.Popen(
-        [SLUICE, "-n", quiet.box.netns, "events", "-j"], stdout=subprocess.PIPE, text=True,
-        env=quiet.lab.environment, start_new_session=True))
+    reader = reading(quiet)
     quiet.send(frame(quiet))
     assert json.loads(reader.stdout.readline())["reason"] == "filter-rule"
     os.kill(reader.pid, 19)  # stopped: what comes now waits in the ring, which is full after some time
@@ -212,10 +272,10 @@ def test_events_that_nobody_reads_in_time_are_counted(quiet):
 
 def test_events_say_what_keeps_them_from_being_read(quiet):
     asked = quiet.box.sluice("events", check=False)
-    assert asked.returncode == 1 and "no rule logs" in asked.stderr
+    assert asked.returncode == 1 and "nothing becomes an event" in asked.stderr
     quiet.box.apply(policy("filter {", "drop udp", "}"))
     asked = quiet.box.sluice("events", "eth0", check=False)
-    assert asked.returncode == 1 and "no rule of eth0 logs" in asked.stderr
+    assert asked.returncode == 1 and "nothing of eth0 becomes an event" in asked.stderr
     assert not [pin for pin in quiet.lab.pinned() if "events" in pin]
     asked = quiet.box.sluice("events", "eth7", check=False)
     assert asked.returncode == 1 and "nothing of Sluice runs on eth7" in asked.stderr

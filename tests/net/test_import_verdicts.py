@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from scapy.all import IP, Raw, UDP, fragment
+from scapy.all import IP, IPv6, IPv6ExtHdrFragment, Raw, UDP, fragment, fragment6
 
-from firewalls import BOX4, Firewall, Rules, number, numbered, packets4, packets6
+from firewalls import BOX4, BOX6, Firewall, Rules, number, numbered, packets4, packets6
 from lab import SLUICE, sh
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../packets"))
@@ -125,6 +125,24 @@ def test_iptables(firewall, seed):
     passed = firewall.passed(frames)
     assert 50 < len(passed) < len(frames)
     assert differences(firewall, frames, passed, "iptables", four, six) == []
+
+
+def test_fragments_behind_connection_tracking(firewall):
+    """Prerouting sees a datagram whole, too, once a rule asks for connections: of both families."""
+    firewall.nft("table inet t {\nchain c {\ntype filter hook prerouting priority 0; policy drop;\nct state invalid drop\n"
+                 "udp dport 53 accept\n}\n}\n")
+    saved = firewall.lab.file("ruleset.json", firewall.box.run("nft", "-j", "list", "ruleset").stdout)
+    firewall.probe("prerouting")
+    frames = []
+    for identification, port in ((1, 53), (2, 80)):
+        data = UDP(sport=1000, dport=port) / Raw(bytes(2000))
+        frames += [firewall.ethernet / part for part in
+                   (*fragment(IP(src="192.0.2.1", dst=BOX4, id=identification) / data, fragsize=1024),
+                    *fragment6(IPv6(src="2001:db8::9", dst=BOX6, fl=identification) / IPv6ExtHdrFragment(id=identification) / data, 1100))]
+    passed = firewall.passed(frames)
+    assert len(frames) == 8 and passed == {number(frames[0]), number(frames[2])}
+    judged = judge_policy(firewall, sh(SLUICE, "import", "nft", "--interface", "port0", saved).stdout, frames)
+    assert [line["verdict"] for line in judged] == ["pass"] * 4 + ["drop"] * 4
 
 
 def test_fragments_at_input(firewall):

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 
+import pytest
+
 from lab import SLUICE, sh, wait_until
 from scene import BLOCK, Scene, policy
 
@@ -96,6 +98,39 @@ def test_pins_of_a_namespace_that_is_gone_are_removed_by_the_next_change(lab):
     stranger.apply(policy(BLOCK))
     assert len(before) == 1 and len(os.listdir(lab.pins)) == 1
     assert not before & set(os.listdir(lab.pins))
+
+
+@pytest.mark.parametrize("process", [False, True])
+def test_a_namespace_without_interfaces_keeps_its_sets(lab, process):
+    """Its only interface was deleted, and will come back. The namespace is known by its mount, or by who is in it."""
+    lonely, stranger = Scene(lab, ipv6=False), lab.host("stranger", ipv6=False)
+    lab.cable(stranger, "eth0", lab.host("peer", ipv6=False), "eth0")
+    lonely.box.apply("set banned dynamic size 10 timeout never\n" + policy("block { from @banned }"))
+    lonely.box.sluice("set", "add", "banned", "192.0.2.1")
+    inside = lab.keep(lonely.box.start("sleep", "60"))
+    lonely.box.ip("link", "del", "eth0")
+    if process:
+        os.symlink(f"/proc/{inside.pid}/ns/net", f"{lab.folder.name}/net")
+        sh("ip", "netns", "del", lonely.box.netns)
+    else:
+        inside.kill()
+        inside.wait()
+    stranger.apply(policy(BLOCK))
+    stranger.apply(policy("block { from 192.0.2.7 }"))
+    assert len(os.listdir(lab.pins)) == 2
+    listed = sh("nsenter", f"--net={lab.folder.name}/net" if process else f"--net=/run/netns/{lonely.box.netns}",
+                SLUICE, "set", "list", "banned", env=lab.environment)
+    assert listed.stdout == "192.0.2.1 timeout never\n"
+    if process:
+        lab.hosts.remove(lonely.box)
+        inside.kill()
+        inside.wait()
+
+        def removed():
+            stranger.apply(policy(BLOCK))
+            stranger.apply(policy("block { from 192.0.2.7 }"))
+            return len(os.listdir(lab.pins)) == 1
+        assert wait_until(removed)
 
 
 def test_folder_named_like_the_interface_is_no_policy(quiet):

@@ -12,6 +12,8 @@ from judging import (AH, DESTINATION4, FRAGMENT, HEADER_FIELDS, HOPOPT, IP4, IP6
                      extension, ipv4, ipv6, judge, tag, with_extensions)
 
 LLDP = ether(b"", 0x88cc)
+LACP = ether(b"\1" + bytes(109), 0x8809)
+STP = ether(b"\x42\x42\3" + bytes(35), 38)  # IEEE 802.3: a length in the place of the EtherType
 SYN = ether(IP4 / TCP(sport=1234, dport=443, flags="S"))
 SYN6 = ether(IP6 / TCP(sport=1234, dport=443, flags="S"))
 DNS = ether(IP4 / UDP(sport=53, dport=5353))
@@ -84,6 +86,11 @@ CASES = {
     "icmp type destination-unreachable": ((ether(IP4 / ICMP(type=3, code=4)), YES),),
     "icmpv6 type packet-too-big": ((ether(IP6 / ICMPv6PacketTooBig()), YES),),
     "arp": ((ether(ARP()), YES), (SYN, NO), (LLDP, NO)),
+    "ethertype lldp": ((LLDP, YES), (LACP, NO), (tag(LLDP, 5), YES), (STP, NO), (ether(ARP()), NO), (SYN, NO),
+                       (ether(IP4 / UDP(dport=0x88cc)), NO), (ether(IP6 / UDP(dport=0x88cc)), NO)),
+    "ethertype { 0x8809, llc }": ((LACP, YES), (STP, YES), (LLDP, NO)),
+    "ethertype not { slow, llc }": ((LACP, NO), (STP, NO), (LLDP, YES), (ether(ARP()), NO), (SYN, NO), (SYN6, NO)),
+    "ethertype slow vlan 5": ((tag(LACP, 5), YES), (LACP, NO)),
 }
 
 
@@ -105,6 +112,13 @@ def test_what_no_rule_matches_goes_on_to_the_default():
     lines = judge("filter { accept udp\ndefault drop }", [SYN, DNS, ether(ARP()), LLDP])
     assert [(line["verdict"], line["reason"]) for line in lines] == [
         ("drop", "default"), ("pass", "filter-rule"), ("pass", "failsafe"), ("drop", "default")]
+
+
+def test_a_rule_spares_what_is_not_ip():
+    """default-deny eats LACP, and with it the link."""
+    lines = judge("filter { accept ethertype slow\ndefault drop }", [LACP, LLDP, ether(ARP()), SYN])
+    assert [(line["verdict"], line["reason"]) for line in lines] == [
+        ("pass", "filter-rule"), ("drop", "default"), ("pass", "failsafe"), ("drop", "default")]
 
 
 SETS = "set good { 192.0.2.0/24, 2001:db8::/32 }\nset bad { 198.51.100.0/24 }\n"

@@ -43,6 +43,7 @@ def test_senseless_expressions_do_no_harm(expression):
     ("*filter\n-A WEB -j DROP\nCOMMIT\n", "standard input:2: error: there is no chain WEB in this table"),
     ("*filter\n-A INPUT -p tcp --dport 99999 -j DROP\nCOMMIT\n", 'standard input:2: error: dport "99999" makes no sense'),
     ("*filter\n-A INPUT -s 192.0.2.256 -j DROP\nCOMMIT\n", 'standard input:2: error: source "192.0.2.256" makes no sense'),
+    ("*filter\n-A INPUT -m iprange --src-range ::1-192.0.2.9 -j DROP\nCOMMIT\n", 'standard input:2: error: --src-range "::1" makes no sense'),
     ("*filter\n-A INPUT -p tcp --dport\nCOMMIT\n", "standard input:2: error: --dport lacks its value"),
     ("*filter\n[1:2]\nCOMMIT\n", "standard input:2: error: counters without a rule"),
     ("*filter\n-A INPUT tcp\nCOMMIT\n", 'standard input:2: error: an option is wanted, not "tcp"'),

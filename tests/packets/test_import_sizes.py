@@ -48,6 +48,14 @@ def test_thousands_of_listed_rules_for_several_interfaces():
     assert len(messages) == 40000 and len(made) == 4
 
 
+def test_thousands_of_sets_and_rules_that_name_others():
+    """Each set was looked for in each rule."""
+    made, messages = bounded("iptables", whole(*(f"-m set --match-set s{i} src -j DROP" for i in range(8000)),
+                                               *(f"-s 10.{i >> 16}.{i >> 8 & 255}.{i & 255} -m set --match-set s0 dst -j DROP"
+                                                 for i in range(100000))))
+    assert len(made) == 100005 and len(messages) == 7996
+
+
 def address_rule(op, prefixes, verdict):
     values = [{"prefix": {"addr": str(p.network_address), "len": p.prefixlen}} for p in prefixes]
     match = {"match": {"op": op, "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": {"set": values}}}

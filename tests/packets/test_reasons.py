@@ -11,6 +11,8 @@ from scapy.layers.sctp import SCTP
 from judging import FRAGMENT, HOPOPT, IP4, OPTIONS, REASONS, ether, ipv4, ipv6, judge, tag, with_extensions
 
 PLAIN = ether(IP4 / TCP(sport=1234, dport=443))
+STRANGER = ether(IP(src="203.0.113.9", dst="198.51.100.7") / TCP(sport=1234, dport=443))
+SETS = "set banned dynamic size 1 timeout 1h"
 
 # reason: (what the interface says, a packet that gets it (the last of a list), how it is judged, a packet that nearly
 # gets it)
@@ -40,6 +42,15 @@ PACKETS = {
     "filter-rule": ("filter { drop tcp dport 443 }", PLAIN, "drop", ether(IP4 / TCP(dport=444))),
     "filter-limit": ("filter { accept tcp dport 443 limit 1/d burst 1\naccept tcp dport 444 }", [PLAIN, PLAIN], "drop",
                      ether(IP4 / TCP(dport=444))),
+    "filter-limit-ban": ("filter { accept tcp dport 443 limit 1/d burst 1 per source ban @banned\naccept tcp dport 444 }",
+                         [PLAIN, PLAIN], "drop", ether(IP4 / TCP(dport=444))),
+    "filter-limit-full": ("filter { accept tcp dport 443 limit 1/d burst 1 per source ban @banned\naccept tcp dport 444 }",
+                          [PLAIN, PLAIN, STRANGER, STRANGER], "drop", ether(IP4 / TCP(dport=444))),
+    "limit": ("limit { tcp dport 443 1/d burst 1 }", [PLAIN, PLAIN], "drop", ether(IP4 / TCP(dport=444))),
+    "limit-ban": ("limit { tcp dport 443 1/d burst 1 per source ban @banned }", [PLAIN, PLAIN], "drop",
+                  ether(IP4 / TCP(dport=444))),
+    "limit-full": ("limit { tcp dport 443 1/d burst 1 per source ban @banned }", [PLAIN, PLAIN, STRANGER, STRANGER],
+                   "drop", ether(IP4 / TCP(dport=444))),
     "filter-reject": ("filter { reject tcp dport 443 }", PLAIN, "tx", ether(IP4 / TCP(dport=444))),
     "fragment": ("fragments drop", ipv4(bytes(8), 47, frag=1), "drop", ipv4(bytes(8), 47, flags="DF")),
 }
@@ -55,11 +66,11 @@ def test_the_table_and_the_header_have_the_same_reasons():
 def test_reason(reason):
     body, frame, verdict, twin = PACKETS[reason]
     frames = frame if isinstance(frame, list) else [frame]
-    *_, found, other = judge(body, [*frames, twin])
+    *_, found, other = judge(body, [*frames, twin], sets=SETS)
     assert (found["reason"], found["verdict"], found["stage"]) == (reason, verdict, REASONS[reason][1])
     assert other["reason"] != reason
     assert (found.get("malformed") == reason) == (REASONS[reason][1] == "parse")
-    assert re.fullmatch("(block|filter)-.*", reason) is None or found["rule"] == "test.policy:3"
+    assert re.fullmatch("(block|filter|limit)-.*", reason) is None or found["rule"] == "test.policy:3"
 
 
 def test_a_reason_belongs_to_the_stage_that_gives_it():

@@ -81,6 +81,12 @@ def test_summary(files):
 """
 
 
+def test_one_of_each_is_not_several_in_the_summary(files):
+    write_capture("one.pcap", [(TCP4[:54], len(TCP4))], snap_length=len(TCP4))
+    assert replay("block.policy", "one.pcap").stdout.splitlines()[:2] == [
+        f"1 packet, {len(TCP4)} bytes", "1 of them was cut by the capture and judged by the bytes there are"]
+
+
 def test_a_cut_capture_is_said_in_the_summary(files):
     frames = [(TCP4[:54], len(TCP4)), (TCP4[:40], len(TCP4)), TCP4]
     write_capture("cut.pcap", frames, snap_length=len(TCP4))

@@ -137,6 +137,13 @@ static void write_ports(FILE *out)
 		write_field(out, "dport", ports, COUNT(ports));
 }
 
+static void write_ethertype(FILE *out)
+{
+	static const char *const values[] = { "lldp", "0x8809", "0x600", "llc", "{ slow, 0x88CC }", "{ llc, lldp }" };
+
+	fprintf(out, " ethertype %s%s", not(), PICK(values));
+}
+
 static void write_rule(FILE *out)
 {
 	static const char *const verbs[] = { "accept", "drop", "reject" };
@@ -144,15 +151,17 @@ static void write_rule(FILE *out)
 						  "protocol { sctp, tcp, }" };
 	unsigned kind = draw(9);
 	int version = draw(2) ? 4 : 6;
-	bool icmp = draw(2);
+	bool icmp = draw(2), ethertype = kind == 1 && draw(2);
 
-	fputs(kind == 0 ? "drop" : PICK(verbs), out);
+	fputs(kind == 0 ? "drop" : ethertype ? verbs[draw(2)] : PICK(verbs), out);
 	write_link(out);
 	switch (kind) {
 	case 0:
 		fputs(" arp", out);
 		break;
 	case 1:
+		if (ethertype)
+			write_ethertype(out);
 		break;
 	case 2:
 	case 3:

@@ -18,6 +18,7 @@ static const uint32_t protocols[] = { 0, 1, 6, 17, 47, 58, 132, 255 };
 static const uint32_t vlans[] = { 0, 5, 4095 };
 static const uint32_t dscps[] = { 0, 10, 46, 63 };
 static const uint32_t ttls[] = { 0, 1, 64, 255 };
+static const uint32_t ethertypes[] = { 0, 46, 1535, 0x600, 0x8809, 0x88cc, 0xffff };
 static const uint32_t lengths[] = { 0, 20, 1500, 65535 };
 
 static inline unsigned draw(unsigned limit)

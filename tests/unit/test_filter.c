@@ -13,7 +13,7 @@
 
 #include "base/memory.h"
 #include "compile/compile.h"
-#include "compile/filter.h"
+#include "compile/lists.h"
 #include "compile/outside.h"
 #include "compile/unreached.h"
 #include "policy/policy.h"
@@ -92,8 +92,8 @@ static void failsafe_is_meant_where_it_is_named(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct compiled compiled;
 		struct policy *policy = read_filter("", rows[i].rule, &compiled);
-		CLEANUP_FREE char *ipv4 = protocols_of(&compiled.matches4);
-		CLEANUP_FREE char *ipv6 = protocols_of(&compiled.matches6);
+		CLEANUP_FREE char *ipv4 = protocols_of(&compiled.filter.matches4);
+		CLEANUP_FREE char *ipv6 = protocols_of(&compiled.filter.matches6);
 
 		assert_string_equal(ipv4, rows[i].ipv4);
 		assert_string_equal(ipv6, rows[i].ipv6);
@@ -115,13 +115,13 @@ static void actions_are_what_rules_say(void **state)
 					    "accept limit 1/m per source/56\n"
 					    "drop udp log 1/7 drop log reject",
 					    &compiled);
-	const struct filter_more *more = compiled.more;
-	const struct filter_action *actions = compiled.actions;
+	const struct filter_more *more = compiled.filter.more;
+	const struct filter_action *actions = compiled.filter.actions;
 
 	assert_int_equal(compiled.config.filter, 1);
 	assert_int_equal(compiled.config.filter_needs, 0);
-	assert_int_equal(compiled.filter_first, 0);
-	assert_int_equal(compiled.filter_count, 10);
+	assert_int_equal(compiled.filter.first, 0);
+	assert_int_equal(compiled.filter.count, 10);
 	assert_string_equal(compiled.rules[0].text, "accept tcp count web");
 	assert_string_equal(compiled.rules[0].counter, "web");
 	assert_int_equal(compiled.rules[0].where.line, 2);
@@ -156,7 +156,7 @@ static void actions_are_what_rules_say(void **state)
 	/* Rules that only log alike share it; each limit is its own. */
 	assert_int_equal(actions[7].more, actions[1].more);
 	assert_int_not_equal(actions[8].more, actions[7].more);
-	assert_int_equal(compiled.more_count, 1 + 2 + 5);
+	assert_int_equal(compiled.filter.more_count, 1 + 2 + 5);
 	compiled_free(&compiled);
 	policy_free(policy);
 }
@@ -172,8 +172,8 @@ static void rules_of_the_block_come_first(void **state)
 			 0);
 	assert_int_equal(compile(&policy->interfaces[0], &compiled, &error), 0);
 	assert_int_equal(compiled.rule_count, 2);
-	assert_int_equal(compiled.filter_first, 1);
-	assert_int_equal(compiled.filter_count, 1);
+	assert_int_equal(compiled.filter.first, 1);
+	assert_int_equal(compiled.filter.count, 1);
 	assert_string_equal(compiled.rules[1].text, "drop udp");
 	assert_int_equal(compiled.config.fragments_track, 1);
 	assert_int_equal(compiled.config.fragments_drop, 0);
@@ -190,7 +190,7 @@ static void dynamic_sets_are_bits_of_each_direction(void **state)
 	struct policy *policy =
 		read_filter(sets, "accept from @b to @a\ndrop from @a, @b\ndrop from not @b", &compiled);
 	uint64_t a = 1ULL << (FILTER_SOURCE_SETS_SHIFT + FILTER_DYNAMIC_BIT + 1), b = a >> 1;
-	const struct match *matches = compiled.matches4.items;
+	const struct match *matches = compiled.filter.matches4.items;
 
 	assert_int_equal(compiled.config.filter_needs, FILTER_NEEDS_MARKS);
 	assert_int_equal(compiled.config.filter_source_sets, 2);
@@ -201,8 +201,8 @@ static void dynamic_sets_are_bits_of_each_direction(void **state)
 	assert_int_equal(compiled.dynamic[1].index, DYNAMIC_FILTER_SOURCE + 1);
 	assert_string_equal(compiled.dynamic[2].set->name, "a");
 	assert_int_equal(compiled.dynamic[2].index, DYNAMIC_FILTER_DESTINATION);
-	assert_int_equal(compiled.matches4.count, 4);
-	assert_int_equal(compiled.matches6.count, 4);
+	assert_int_equal(compiled.filter.matches4.count, 4);
+	assert_int_equal(compiled.filter.matches6.count, 4);
 	assert_int_equal(matches[0].extra.marks, b | 1ULL << (FILTER_DESTINATION_SETS_SHIFT + FILTER_DYNAMIC_BIT));
 	assert_int_equal(matches[1].extra.marks, a);
 	assert_int_equal(matches[2].extra.marks, b);
@@ -212,7 +212,8 @@ static void dynamic_sets_are_bits_of_each_direction(void **state)
 	policy_free(policy);
 
 	policy = read_rules(sets, "accept from @a, @b, @c, @d\naccept from @d, @e", &compiled, -EINVAL, &error);
-	assert_string_equal(error.what, "interface eth0 has more than 4 dynamic sets in `from` of its filter");
+	assert_string_equal(error.what,
+			    "interface eth0 has more than 4 dynamic sets in `from` of its limits and filter");
 	assert_int_equal(error.line, 4);
 	assert_int_equal(error.column, 17);
 	compiled_free(&compiled);
@@ -249,8 +250,8 @@ static void few_prefixes_are_boxes_and_many_are_a_bit(void **state)
 
 		write_sets(1, size, &sets, &rules);
 		policy = read_filter(sets, rules, &compiled);
-		assert_int_equal(compiled.matches4.count, size == FILTER_SPREAD ? size : 1);
-		assert_int_equal(compiled.matches6.count, 0);
+		assert_int_equal(compiled.filter.matches4.count, size == FILTER_SPREAD ? size : 1);
+		assert_int_equal(compiled.filter.matches6.count, 0);
 		assert_int_equal(compiled.tables[TABLE_FILTER_SOURCE4].count, size == FILTER_SPREAD ? 0 : size);
 		assert_int_equal(compiled.tables[TABLE_FILTER_DEST4].count, 0);
 		assert_int_equal(!compiled.config.filter_source4.end, size == FILTER_SPREAD);
@@ -268,7 +269,7 @@ static void without_bits_the_rest_is_multiplied_out(void **state)
 
 	write_sets(FILTER_STATIC_SETS_MAX + 2, 100, &sets, &rules);
 	policy = read_filter(sets, rules, &compiled);
-	assert_int_equal(compiled.matches4.count, FILTER_STATIC_SETS_MAX + 2 * 100);
+	assert_int_equal(compiled.filter.matches4.count, FILTER_STATIC_SETS_MAX + 2 * 100);
 	compiled_free(&compiled);
 	policy_free(policy);
 
@@ -289,12 +290,14 @@ static void same_lists_share_a_bit(void **state)
 					    "drop to not @a accept from not 192.0.2.0/24",
 					    &compiled);
 
-	assert_int_equal(compiled.matches4.count, 4);
-	assert_int_equal(compiled.matches4.items[0].extra.marks_mask, compiled.matches4.items[1].extra.marks_mask);
-	assert_int_not_equal(compiled.matches4.items[3].extra.marks_mask, compiled.matches4.items[0].extra.marks_mask);
+	assert_int_equal(compiled.filter.matches4.count, 4);
+	assert_int_equal(compiled.filter.matches4.items[0].extra.marks_mask,
+			 compiled.filter.matches4.items[1].extra.marks_mask);
+	assert_int_not_equal(compiled.filter.matches4.items[3].extra.marks_mask,
+			     compiled.filter.matches4.items[0].extra.marks_mask);
 	/* All of IPv6 is outside. */
-	assert_int_equal(compiled.matches6.count, 4);
-	assert_int_equal(compiled.matches6.items[0].extra.marks_mask, 0);
+	assert_int_equal(compiled.filter.matches6.count, 4);
+	assert_int_equal(compiled.filter.matches6.items[0].extra.marks_mask, 0);
 	/* A network that two of them have has the bits of both. */
 	assert_int_equal(compiled.tables[TABLE_FILTER_SOURCE4].count, 2);
 	assert_int_equal(compiled.tables[TABLE_FILTER_SOURCE4].entries[1].value, 3);
@@ -370,9 +373,9 @@ static char *unreached_lines(const char *rules, uint64_t steps, uint32_t *looked
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	unreached_find(&compiled, steps, &unreached);
+	unreached_find(&compiled, &compiled.filter, steps, &unreached);
 	for (size_t i = 0; i < unreached.count; i++) {
-		CLEANUP_FREE char *said = unreached_text(&compiled, &unreached.items[i]);
+		CLEANUP_FREE char *said = unreached_text(&compiled, &compiled.filter, &unreached.items[i]);
 
 		fprintf(out, "%d: %s\n", compiled.rules[unreached.items[i].first].where.line, said);
 	}

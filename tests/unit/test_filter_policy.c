@@ -21,6 +21,8 @@
 #define BEFORE "set office { } set a { ::1 } set d dynamic size 9 interface eth0 { filter {\n"
 #define AFTER "\n} }"
 
+#define STATELESS "this version keeps no connections; for answers to TCP connections write: accept tcp flags ack/ack"
+
 /* A wrong rule, and the first thing that is wrong with it. */
 struct wrong {
 	const char *name, *text;
@@ -81,8 +83,55 @@ static const struct wrong wrongs[] = {
 	  "it is a number from 0 to 65535, or two of them: 8000-8080" },
 	{ "port_range_out_of_range", "accept tcp dport 1-70000", 18, "`1-70000` is not a port",
 	  "it is a number from 0 to 65535, or two of them: 8000-8080" },
-	{ "port_by_name", "accept tcp dport ssh", 18, "`ssh` is not a port",
+	{ "port_by_name", "accept tcp dport ssh", 18, "`ssh` is not a port", "write the number: ssh is 22" },
+	{ "port_by_unknown_name", "accept tcp dport gopher", 18, "`gopher` is not a port",
 	  "it is a number from 0 to 65535, or two of them: 8000-8080" },
+	{ "port_range_of_iptables", "accept udp sport { 53, 8000:8080 }", 24, "`8000:8080` is not a port",
+	  "a range is written with a dash: 8000-8080" },
+	{ "port_any", "accept tcp dport any", 18, "`any` is not a port",
+	  "what a rule does not name may be anything: leave it out" },
+	{ "protocol_any", "accept protocol any", 17, "`any` is not a protocol",
+	  "what a rule does not name may be anything: leave it out" },
+	{ "service_in_place_of_a_protocol", "accept protocol https", 17, "`https` is not a protocol",
+	  "it is a name, as tcp, or a number from 0 to 255" },
+	{ "service_in_a_rule", "accept https", 8, "unknown word `https`",
+	  "a service is a protocol and a port, as a number: tcp dport 443" },
+	{ "port_in_a_rule", "accept tcp port 80", 12, "unknown word `port`",
+	  "write dport for the port that a packet goes to, sport for the one it comes from: tcp dport 80" },
+	{ "verb_of_another_language", "allow tcp dport 22", 1, "unknown word `allow`", "write: accept" },
+	{ "verb_that_denies", "accept tcp deny", 12, "unknown word `deny`", "write: drop" },
+	{ "verb_of_the_default", "pass tcp", 1, "unexpected `pass`", "write: accept" },
+	{ "verb_of_the_block", "accept block udp", 8, "unexpected `block`", "write: drop" },
+	{ "states_of_connections", "accept ct state established", 8, "unknown word `ct`", STATELESS },
+	{ "states_in_front", "ct state related accept", 1, "unknown word `ct`", STATELESS },
+	{ "state_of_iptables", "accept state NEW", 8, "unknown word `state`", STATELESS },
+	{ "related", "accept related", 8, "unknown word `related`", STATELESS },
+	{ "from_any", "accept from any to 192.0.2.1", 13, "`any` is not an address or prefix",
+	  "what a rule does not name may be anything: leave it out" },
+	{ "to_any", "accept to ANY", 11, "`ANY` is not an address or prefix",
+	  "what a rule does not name may be anything: leave it out" },
+	{ "any", "drop any", 6, "unknown word `any`", "what a rule does not name may be anything: leave it out" },
+	{ "source_of_nftables", "drop ip saddr 192.0.2.1", 6, "unknown word `ip`",
+	  "write ipv4; addresses of both families stand behind `from` and `to`" },
+	{ "address_range", "accept from 192.0.2.1-192.0.2.6", 13, "`192.0.2.1-192.0.2.6` is not an address or prefix",
+	  "these addresses are, as prefixes: 192.0.2.1, 192.0.2.2/31, 192.0.2.4/31, 192.0.2.6" },
+	{ "address_range_of_ipv6", "drop to { 2001:db8::-2001:db8::ffff }", 11,
+	  "`2001:db8::-2001:db8::ffff` is not an address or prefix",
+	  "these addresses are, as prefixes: 2001:db8::/112" },
+	{ "address_range_of_many", "drop from 10.0.0.1-10.0.0.254", 11,
+	  "`10.0.0.1-10.0.0.254` is not an address or prefix",
+	  "these addresses are, as prefixes: 10.0.0.1, 10.0.0.2/31, 10.0.0.4/30, 10.0.0.8/29, 10.0.0.16/28 and 9 "
+	  "more" },
+	{ "address_range_backwards", "drop from 10.0.0.9-10.0.0.1", 11,
+	  "`10.0.0.9-10.0.0.1` is not an address or prefix",
+	  "prefixes stand for a range, and this one ends before it begins" },
+	{ "address_range_of_two_families", "drop from 10.0.0.9-::1", 11, "`10.0.0.9-::1` is not an address or prefix",
+	  "write it as 192.0.2.0/24, 2001:db8::/32 or a single address" },
+	{ "exclamation_mark", "drop ! tcp", 6, "stray character `!`",
+	  "write `not` behind the field: from not 192.0.2.0/24" },
+	{ "echo", "accept icmp type echo", 18, "`echo` is not a type", "did you mean `echo-request`?" },
+	{ "router_solicitation_of_icmpv6", "accept icmpv6 type router-solicitation", 20,
+	  "`router-solicitation` is not a type", "did you mean `nd-router-solicit`?" },
 	{ "port_negative", "accept tcp dport -1", 18, "`-1` is not a port",
 	  "it is a number from 0 to 65535, or two of them: 8000-8080" },
 	{ "protocol_out_of_range", "accept protocol 256", 17, "`256` is not a protocol",
@@ -151,6 +200,32 @@ static const struct wrong wrongs[] = {
 	  "a rule about ARP may have vlan and mac" },
 	{ "arp_with_a_protocol", "drop arp tcp", 10, "`protocol` in a rule about ARP",
 	  "a rule about ARP may have vlan and mac" },
+	{ "ethertype_decimal", "accept ethertype 8809", 18, "`8809` is not an EtherType",
+	  "it is a name, as lldp, or a number from 0x0600 to 0xffff, or llc for what has none" },
+	{ "ethertype_of_a_length", "accept ethertype 0x5ff", 18, "`0x5ff` is not an EtherType",
+	  "it is a name, as lldp, or a number from 0x0600 to 0xffff, or llc for what has none" },
+	{ "ethertype_too_large", "accept ethertype 0x10000", 18, "`0x10000` is not an EtherType",
+	  "it is a name, as lldp, or a number from 0x0600 to 0xffff, or llc for what has none" },
+	{ "ethertype_without_digits", "accept ethertype 0x", 18, "`0x` is not an EtherType",
+	  "it is a name, as lldp, or a number from 0x0600 to 0xffff, or llc for what has none" },
+	{ "near_miss_of_an_ethertype", "accept ethertype eapool", 18, "`eapool` is not an EtherType",
+	  "did you mean `eapol`?" },
+	{ "ethertype_of_ip", "accept ethertype { lldp, 0x0800 }", 26,
+	  "`0x0800` in a match about what is neither IP nor ARP", "write: ipv4" },
+	{ "ethertype_of_arp", "accept ethertype arp", 18, "`arp` in a match about what is neither IP nor ARP",
+	  "write: arp" },
+	{ "ethertype_of_tags", "accept ethertype qinq", 18, "`qinq` in a match about what is neither IP nor ARP",
+	  "write: vlan not none" },
+	{ "ethertype_of_ipv6_rule", "accept ipv6 ethertype lldp", 13, "`ethertype` in a rule about ipv6",
+	  "it is for what is neither IP nor ARP" },
+	{ "ethertype_of_arp_rule", "accept ethertype lldp arp", 8, "`ethertype` in a rule about arp",
+	  "it is for what is neither IP nor ARP" },
+	{ "ethertype_and_an_address", "accept ethertype lldp from 192.0.2.1", 23, "`from` in a rule about an EtherType",
+	  "a rule about an EtherType may have vlan and mac" },
+	{ "ethertype_twice_in_a_list", "accept ethertype { slow, 0x8809 }", 26, "this value is in the list already",
+	  "the other one is at line 2, column 20" },
+	{ "reject_of_an_ethertype", "reject ethertype lldp", 1,
+	  "reject in a rule about an EtherType, which has no answer that refuses", "write: drop ethertype lldp" },
 	{ "reject_of_arp", "reject arp", 1, "reject in a rule about ARP, which has no answer that refuses",
 	  "write: drop arp" },
 	{ "prefix_twice", "accept from { 10.0.0.0/8, 10.1.0.0/16 }", 27,
@@ -165,17 +240,17 @@ static const struct wrong wrongs[] = {
 	{ "prefix_is_none", "accept from 10.0.0/8", 13,
 	  "10.0.0/8 is a short form of an IPv4 address, which programs read in different ways",
 	  "write all four parts: 10.0.0.0/8" },
-	{ "rate_of_nothing", "accept limit 0/s", 14, "0/s is no rate that can be kept",
-	  "it is from 1 to 10000000 packets in its unit" },
-	{ "rate_too_high", "accept limit 10000001/s", 14, "10000001/s is no rate that can be kept",
-	  "it is from 1 to 10000000 packets in its unit" },
+	{ "rate_of_nothing", "accept limit 0/s", 14, "0/s lets nothing through",
+	  "for that write a rule of the filter: drop …" },
+	{ "rate_too_high", "accept limit 10000001/s", 14, "10000001/s is faster than a limit can count",
+	  "at most 10000000 packets a second" },
 	{ "rate_without_unit", "accept limit 10", 14, "`10` is not a rate",
-	  "write packets in each second, minute, hour or day: 10/s, 10/m, 10/h or 10/d" },
-	{ "rate_of_unknown_unit", "accept limit 10/w", 14, "`10/w` is not a rate",
+	  "write packets in a time: 10/s, 10/m, 10/h or 10/d; or bits or bytes in a second: 10mbit/s, 1mbyte/s" },
+	{ "rate_of_unknown_unit", "accept limit 10/w", 14, "`10/w`: there is no rate in each `w`",
 	  "write packets in each second, minute, hour or day: 10/s, 10/m, 10/h or 10/d" },
 	{ "rate_in_words", "accept limit many/s", 14, "`many/s` is not a rate",
-	  "write packets in each second, minute, hour or day: 10/s, 10/m, 10/h or 10/d" },
-	{ "burst_of_nothing", "accept limit 10/s burst 0", 25, "`0` is not a burst",
+	  "write packets in a time: 10/s, 10/m, 10/h or 10/d; or bits or bytes in a second: 10mbit/s, 1mbyte/s" },
+	{ "burst_of_nothing", "accept limit 10/s burst 0", 25, "a burst of 0 packets lets nothing through",
 	  "it is a number of packets from 1 to 1000000" },
 	{ "burst_too_large", "accept limit 10/s burst 1000001", 25, "`1000001` is not a burst",
 	  "it is a number of packets from 1 to 1000000" },
@@ -187,7 +262,7 @@ static const struct wrong wrongs[] = {
 	  "write: limit 10/s burst 20 per source else drop" },
 	{ "else_accept", "accept limit 1/s else accept", 23, "unexpected `accept`", "expected `drop`" },
 	{ "per_what", "accept limit 1/s per port", 22, "`port` is not what a limit can be kept per",
-	  "it is source or destination" },
+	  "it is rule, source, destination or source+dport" },
 	{ "per_bits_of_ipv4", "accept ipv4 limit 1/s per source/33", 23, "33 bits of an IPv4 address",
 	  "an IPv4 address has 32 bits" },
 	{ "per_no_bits", "accept limit 1/s per source/0", 22, "`0` is not a prefix length",
@@ -269,7 +344,7 @@ static struct policy *parse(const char *rules)
 	return policy;
 }
 
-static char *print_rules(const struct filter *filter)
+static char *print_rules(const struct filter_list *filter)
 {
 	char *text = NULL;
 	size_t size;
@@ -322,6 +397,8 @@ static const struct {
 	{ "drop fragment any", NULL },
 	{ "drop extension fragment fragment first", "drop fragment first extension fragment" },
 	{ "drop arp vlan 5", NULL },
+	{ "accept ethertype 0x8809", "accept ethertype slow" },
+	{ "accept vlan 5 ethertype not { 0xBEEF, lldp, llc }", "accept ethertype not { 0xbeef, lldp, llc } vlan 5" },
 	{ "reject", NULL },
 	{ "reject with tcp-reset tcp", NULL },
 	{ "reject udp with admin-prohibited", "reject with admin-prohibited udp" },
@@ -378,8 +455,8 @@ static void tree_holds_the_rule(void **state)
 	assert_int_equal(ports->ranges[1].high, 444);
 	assert_int_equal(rule->flags, 0x02);
 	assert_int_equal(rule->flags_mask, 0x12);
-	assert_int_equal(rule->limit.packets, 3);
-	assert_int_equal(rule->limit.unit, 'h');
+	assert_int_equal(rule->limit.rate, 3);
+	assert_int_equal(rule->limit.unit, LIMIT_HOUR);
 	assert_int_equal(rule->limit.burst, 9);
 	assert_int_equal(rule->limit.per, FILTER_PER_SOURCE);
 	assert_int_equal(rule->limit.length, 56);

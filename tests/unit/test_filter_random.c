@@ -22,7 +22,7 @@
 struct packet {
 	enum { PACKET_IPV4, PACKET_IPV6, PACKET_ARP, PACKET_OTHER } kind;
 	struct prefix source, destination; /* hosts */
-	uint32_t protocol;
+	uint32_t protocol, ethertype;
 	bool has_header; /* of TCP, UDP, SCTP, ICMP: not of later fragments, nor of what is cut off */
 	uint32_t sport, dport, type, code;
 	uint8_t flags;
@@ -112,7 +112,7 @@ static bool mentions_ip(const struct filter_rule *rule)
 			rule->flags_where.line || rule->fragment_where.line || rule->extension_where.line;
 
 	for (int f = 0; f < FILTER_FIELD_COUNT; f++)
-		mentions |= f != FILTER_FIELD_VLAN && rule->fields[f].where.line;
+		mentions |= f != FILTER_FIELD_VLAN && f != FILTER_FIELD_ETHERTYPE && rule->fields[f].where.line;
 	return mentions;
 }
 
@@ -122,6 +122,8 @@ static bool family_matches(const struct filter_rule *rule, const struct packet *
 
 	if (rule->family == FILTER_FAMILY_ARP)
 		return packet->kind == PACKET_ARP;
+	if (rule->fields[FILTER_FIELD_ETHERTYPE].where.line && packet->kind != PACKET_OTHER)
+		return false;
 	if (packet->kind == PACKET_ARP)
 		return !mentions_ip(rule) && !lives;
 	if (packet->kind == PACKET_OTHER)
@@ -161,6 +163,7 @@ static bool rule_matches(const struct filter_rule *rule, const struct packet *pa
 	       value_matches(&fields[FILTER_FIELD_DPORT], has_ports, packet->dport) &&
 	       value_matches(&fields[FILTER_FIELD_TYPE], has_icmp(packet), packet->type) &&
 	       value_matches(&fields[FILTER_FIELD_CODE], has_icmp(packet), packet->code) &&
+	       value_matches(&fields[FILTER_FIELD_ETHERTYPE], packet->kind == PACKET_OTHER, packet->ethertype) &&
 	       vlan_matches(&fields[FILTER_FIELD_VLAN], packet) &&
 	       value_matches(&fields[FILTER_FIELD_DSCP], is_ip, packet->dscp) &&
 	       value_matches(&fields[FILTER_FIELD_TTL], is_ip, packet->ttl) &&
@@ -171,7 +174,7 @@ static bool rule_matches(const struct filter_rule *rule, const struct packet *pa
 	       (!rule->mac_where.line || packet->mac == rule->mac);
 }
 
-static uint32_t first_rule(const struct filter *filter, const struct packet *packet)
+static uint32_t first_rule(const struct filter_list *filter, const struct packet *packet)
 {
 	for (size_t i = 0; i < filter->rule_count; i++) {
 		if (rule_matches(&filter->rules[i], packet))
@@ -228,6 +231,8 @@ static void make_key(const struct compiled *compiled, const struct packet *packe
 		sport = has_ports ? packet->sport : has_icmp(packet) ? packet->type : sport;
 		dport = has_ports ? packet->dport : has_icmp(packet) ? packet->code : dport;
 	}
+	if (!is_ip)
+		dport = packet->ethertype;
 	key->lanes = sport | dport << FILTER_DESTINATION_PORT_SHIFT | protocol << FILTER_PROTOCOL_SHIFT;
 	key->ranges = (uint64_t)packet->length | (uint64_t)(packet->is_tagged ? packet->vlan : FILTER_VLAN_NONE)
 							 << FILTER_VLAN_SHIFT;
@@ -264,7 +269,8 @@ static bool match_holds(const struct match *match, const struct packet *packet, 
 
 static uint32_t first_match(const struct compiled *compiled, const struct packet *packet)
 {
-	const struct matches *matches = packet->kind == PACKET_IPV6 ? &compiled->matches6 : &compiled->matches4;
+	const struct matches *matches =
+		packet->kind == PACKET_IPV6 ? &compiled->filter.matches6 : &compiled->filter.matches4;
 	struct filter_key key;
 
 	make_key(compiled, packet, &key);
@@ -280,6 +286,7 @@ static void random_packet(struct packet *packet)
 	*packet = (struct packet){
 		.kind = draw(10) ? draw(2) : 2 + draw(2),
 		.protocol = PICK(protocols),
+		.ethertype = PICK(ethertypes),
 		.has_header = draw(10),
 		.sport = PICK(ports),
 		.dport = PICK(ports),
@@ -324,12 +331,14 @@ static void judge_printed(const struct policy *policy, const struct compiled *co
 	assert_int_equal(second.rule_count, compiled->rule_count);
 	for (size_t i = 0; i < second.rule_count; i++)
 		assert_string_equal(second.rules[i].text, compiled->rules[i].text);
-	assert_int_equal(second.matches4.count, compiled->matches4.count);
-	assert_int_equal(second.matches6.count, compiled->matches6.count);
-	for (size_t i = 0; i < second.matches4.count; i++)
-		assert_memory_equal(&second.matches4.items[i], &compiled->matches4.items[i], sizeof(struct match));
-	for (size_t i = 0; i < second.matches6.count; i++)
-		assert_memory_equal(&second.matches6.items[i], &compiled->matches6.items[i], sizeof(struct match));
+	assert_int_equal(second.filter.matches4.count, compiled->filter.matches4.count);
+	assert_int_equal(second.filter.matches6.count, compiled->filter.matches6.count);
+	for (size_t i = 0; i < second.filter.matches4.count; i++)
+		assert_memory_equal(&second.filter.matches4.items[i], &compiled->filter.matches4.items[i],
+				    sizeof(struct match));
+	for (size_t i = 0; i < second.filter.matches6.count; i++)
+		assert_memory_equal(&second.filter.matches6.items[i], &compiled->filter.matches6.items[i],
+				    sizeof(struct match));
 	compiled_free(&second);
 	policy_free(again);
 }

@@ -27,7 +27,7 @@ struct wrong {
 };
 
 #define STRAY_HINT "a policy has words, prefixes, @sets, \"strings\", { } , ; and comments after #"
-#define STATEMENTS "expected `mode`, `fragments`, `malformed`, `block`, `filter`, `default` or `}`"
+#define STATEMENTS "expected `mode`, `fragments`, `malformed`, `log`, `block`, `limit`, `filter`, `default` or `}`"
 #define WRITE_IT "write it as 192.0.2.0/24, 2001:db8::/32 or a single address"
 #define NAME_HINT "Linux refuses an empty name, . and .., and white space, / and : in a name"
 #define SET_NAME_HINT "it begins with a letter or _, goes on with letters, digits, _ or -, and has at most 63"
@@ -181,16 +181,14 @@ static const struct wrong wrongs[] = {
 	  "`hello` is not an address or prefix", WRITE_IT "\nthe file is named by the policy at test.policy:2" },
 
 	/* What later versions have. */
-	{ "later_limit", "interface eth0 {\n limit { } }", NULL, 2, 2,
-	  "the limit stage is not part of this version of Sluice", "this version has the block and filter stages" },
 	{ "later_synproxy", "interface eth0 { synproxy { } }", NULL, 1, 18,
-	  "the synproxy stage is not part of this version of Sluice", "this version has the block and filter stages" },
+	  "the synproxy stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
 	{ "later_balance", "interface eth0 { balance web }", NULL, 1, 18,
-	  "the balance stage is not part of this version of Sluice", "this version has the block and filter stages" },
+	  "the balance stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
 	{ "later_route", "interface eth0 { route }", NULL, 1, 18,
-	  "the route stage is not part of this version of Sluice", "this version has the block and filter stages" },
+	  "the route stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
 	{ "later_capture", "interface eth0 { capture }", NULL, 1, 18,
-	  "the capture stage is not part of this version of Sluice", "this version has the block and filter stages" },
+	  "the capture stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
 	{ "later_service", "service web { }", NULL, 1, 1, "services are not part of this version of Sluice",
 	  "this version has sets and interfaces" },
 

@@ -63,8 +63,8 @@ static void reasons_are_found_by_number(void **state)
 	assert_string_equal(reason_stage(REASON_BLOCK_SOURCE), "block");
 	assert_string_equal(reason_explanation(REASON_DEFAULT), "no stage decided: the default of the interface");
 	assert_null(reason_name(REASON_NONE));
-	assert_null(reason_stage(REASON_LIMIT));
-	assert_null(reason_explanation(REASON_LIMIT - 1));
+	assert_null(reason_stage(REASONS_MAX));
+	assert_null(reason_explanation(REASONS_MAX - 1));
 #define X(number, symbol, stage, name, explanation) assert_string_equal(reason_name(number), name);
 	SLUICE_REASONS(X)
 #undef X

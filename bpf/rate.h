@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/* rate: is this packet one too many? What is counted, and how, stands in include/sluice/limit.h. */
+#ifndef SLUICE_BPF_RATE_H
+#define SLUICE_BPF_RATE_H
+
+#include "packet.h"
+#include "record.h"
+#include "sets.h"
+#include "sluice/limit.h"
+
+/* Not created where no rule has a limit. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct limits));
+} limits SEC(".maps");
+
+/* What is not IP has no address: all of it is one key, the rule's. */
+static __always_inline void rate_key(struct limit *limit, const struct packet *pkt, const struct filter_more *more)
+{
+	const union address *address = more->per == FILTER_PER_DESTINATION ? &pkt->destination : &pkt->source;
+	__u32 length = pkt->version == 4 ? more->length4 : more->length6;
+
+	if (more->per == FILTER_PER_RULE || !pkt->version)
+		return;
+	limit->key = set_key_of(pkt->version, address, length);
+	if (more->per == FILTER_PER_SOURCE_DPORT)
+		limit->port = pkt->has & HAS_PORTS ? pkt->destination_port : FILTER_PORT_NONE;
+}
+
+/* Returns 1 when the packet is over the limit of its rule. A function of its own: the verifier checks it once, and
+ * packets that meet no limit do not pay for it. */
+__noinline int rate_is_over(const struct packet *pkt, const struct filter_more *more)
+{
+	struct limit limit = {};
+	struct limits *state;
+
+	if (UNUSED(config.limit || config.filter_needs & FILTER_NEEDS_LIMIT))
+		return 1;
+	state = bpf_map_lookup_elem(&limits, &(__u32){ 0 });
+	if (!pkt || !more || !state)
+		return 1;
+	limit.now = packet_time();
+	limit.rule = pkt->rule;
+	limit_charge(&limit, more, pkt->length);
+	rate_key(&limit, pkt, more);
+	return !limit_is_within(state, &limit);
+}
+
+#endif

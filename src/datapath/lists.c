@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "datapath/lists.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <bpf/libbpf.h>
+
+#include "base/memory.h"
+#include "sluice.skel.h"
+
+struct list_maps list_maps(const struct sluice_bpf *skeleton, enum classifier_list list)
+{
+	if (list == CLASSIFIER_LIMIT)
+		return (struct list_maps){ skeleton->maps.limit4, skeleton->maps.limit6, skeleton->maps.limit_actions,
+					   skeleton->maps.limit_more };
+	return (struct list_maps){ skeleton->maps.classifier4, skeleton->maps.classifier6,
+				   skeleton->maps.filter_actions, skeleton->maps.filter_more };
+}
+
+static const struct compiled_list *list_of(const struct compiled *compiled, enum classifier_list list)
+{
+	return list == CLASSIFIER_LIMIT ? &compiled->limit : &compiled->filter;
+}
+
+static int prepare_classifier(struct bpf_map *map, const struct classifier *classifier)
+{
+	int err = bpf_map__set_autocreate(map, classifier->count > 0);
+
+	if (!err && classifier->count)
+		err = bpf_map__set_value_size(map, classifier->count * sizeof(*classifier->words));
+	return err;
+}
+
+static int prepare_array(struct bpf_map *map, size_t count)
+{
+	int err = bpf_map__set_autocreate(map, count > 0);
+
+	return err || !count ? err : bpf_map__set_max_entries(map, count);
+}
+
+int lists_prepare(const struct sluice_bpf *skeleton, const struct compiled *compiled)
+{
+	int err = 0;
+
+	for (enum classifier_list l = 0; l < CLASSIFIER_LISTS && !err; l++) {
+		const struct compiled_list *list = list_of(compiled, l);
+		struct list_maps maps = list_maps(skeleton, l);
+
+		err = prepare_classifier(maps.classifier4, &list->classifier4);
+		if (!err)
+			err = prepare_classifier(maps.classifier6, &list->classifier6);
+		if (!err)
+			err = prepare_array(maps.actions, list->count);
+		if (!err)
+			err = prepare_array(maps.more, list->more_count > 1 ? list->more_count : 0);
+	}
+	return err;
+}
+
+/* As the kernel lays elements out in a map that can be mapped. */
+int map_fill(const struct bpf_map *map, const void *elements, size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	bool is_same;
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	memcpy(memory, elements, size);
+	is_same = !memcmp(memory, elements, size);
+	munmap(memory, size);
+	return is_same ? 0 : -EIO;
+}
+
+static int fill_classifier(const struct bpf_map *map, const struct classifier *classifier)
+{
+	size_t size = classifier->count * sizeof(*classifier->words);
+
+	return size ? map_fill(map, classifier->words, size) : 0;
+}
+
+static int fill_actions(const struct bpf_map *map, const struct compiled_list *list, const uint32_t *slots)
+{
+	CLEANUP_FREE struct filter_action *actions = xcalloc(list->count, sizeof(*actions));
+
+	for (size_t i = 0; i < list->count; i++) {
+		uint32_t rule = list->first + i;
+
+		actions[i] = list->actions[i];
+		actions[i].slot = slots ? slots[rule] : rule;
+	}
+	return map_fill(map, actions, list->count * sizeof(*actions));
+}
+
+static int fill_list(const struct list_maps *maps, const struct compiled_list *list, const uint32_t *slots)
+{
+	int err = fill_classifier(maps->classifier4, &list->classifier4);
+
+	if (!err)
+		err = fill_classifier(maps->classifier6, &list->classifier6);
+	if (!err)
+		err = fill_actions(maps->actions, list, slots);
+	if (!err && bpf_map__autocreate(maps->more))
+		err = map_fill(maps->more, list->more, list->more_count * sizeof(*list->more));
+	return err;
+}
+
+int lists_fill(const struct sluice_bpf *skeleton, const struct compiled *compiled, const uint32_t *slots)
+{
+	int err = 0;
+
+	for (enum classifier_list l = 0; l < CLASSIFIER_LISTS && !err; l++) {
+		const struct compiled_list *list = list_of(compiled, l);
+		struct list_maps maps = list_maps(skeleton, l);
+
+		if (list->count)
+			err = fill_list(&maps, list, slots);
+	}
+	return err;
+}

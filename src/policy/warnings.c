@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "policy/warnings.h"
+
+#include <inttypes.h>
+
+#include "base/memory.h"
+#include "policy/limit_units.h"
+#include "sluice/limit.h"
+
+/* What a gigabit a second is at most: frames of 64 bytes, with the 20 bytes that are between frames; frames of 1518. */
+#define FLOOD_PACKETS 1488095
+#define FLOOD_BYTES 123000000
+
+#define STAGES 2
+
+/* The limits and the filter. */
+static const struct filter_list *list_of(const struct interface *interface, int stage)
+{
+	return stage ? &interface->filter : &interface->limit;
+}
+
+static bool names(const struct target *targets, size_t count, const struct set *set)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (targets[i].set == set)
+			return true;
+	}
+	return false;
+}
+
+static bool rules_use(const struct filter_list *list, const struct set *set)
+{
+	for (size_t r = 0; r < list->rule_count; r++) {
+		const struct filter_rule *rule = &list->rules[r];
+
+		if (names(rule->source.targets, rule->source.count, set) ||
+		    names(rule->destination.targets, rule->destination.count, set) ||
+		    (rule->limit.ban && rule->limit.ban->set == set))
+			return true;
+	}
+	return false;
+}
+
+static bool is_used(const struct policy *policy, const struct set *set)
+{
+	for (size_t i = 0; i < policy->interface_count; i++) {
+		const struct block *block = &policy->interfaces[i].block;
+
+		for (size_t r = 0; r < block->rule_count; r++) {
+			if (names(block->rules[r].targets, block->rules[r].target_count, set))
+				return true;
+		}
+		for (int stage = 0; stage < STAGES; stage++) {
+			if (rules_use(list_of(&policy->interfaces[i], stage), set))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool drops_from(const struct interface *interface, const struct set *set)
+{
+	for (size_t r = 0; r < interface->block.rule_count; r++) {
+		const struct block_rule *rule = &interface->block.rules[r];
+
+		if (rule->kind == BLOCK_FROM && names(rule->targets, rule->target_count, set))
+			return true;
+	}
+	for (size_t r = 0; r < interface->filter.rule_count; r++) {
+		const struct filter_rule *rule = &interface->filter.rules[r];
+
+		if (rule->verb != FILTER_ACCEPT && !rule->source.negated &&
+		    names(rule->source.targets, rule->source.count, set))
+			return true;
+	}
+	return false;
+}
+
+static bool is_dropped(const struct policy *policy, const struct set *set)
+{
+	for (size_t i = 0; i < policy->interface_count; i++) {
+		if (drops_from(&policy->interfaces[i], set))
+			return true;
+	}
+	return false;
+}
+
+/* Once for each set. */
+static void warn_bans(const struct policy *policy, const struct filter_list *list, bool *told, policy_warning *warning,
+		      void *context)
+{
+	for (size_t r = 0; r < list->rule_count; r++) {
+		const struct target *ban = list->rules[r].limit.ban;
+		CLEANUP_FREE char *text = NULL;
+
+		if (!ban || told[ban->set->index] || is_dropped(policy, ban->set))
+			continue;
+		told[ban->set->index] = true;
+		text = xasprintf("sources are banned into @%s, but nothing drops what is from it; write in a block: "
+				 "from @%s",
+				 ban->set_name, ban->set_name);
+		warning(&ban->where, text, context);
+	}
+}
+
+void policy_warn(const struct policy *policy, policy_warning *warning, void *context)
+{
+	CLEANUP_FREE bool *told = xcalloc(policy->set_count, sizeof(*told));
+
+	for (size_t i = 0; i < policy->set_count; i++) {
+		const struct set *set = policy->sets[i];
+		CLEANUP_FREE char *empty = xasprintf("set %s is empty", set->name);
+		CLEANUP_FREE char *unused = xasprintf("nothing uses set %s", set->name);
+
+		if (!set->size && !set->prefixes.count)
+			warning(&set->where, empty, context);
+		if (!is_used(policy, set))
+			warning(&set->where, unused, context);
+	}
+	for (size_t i = 0; i < policy->interface_count; i++) {
+		for (int stage = 0; stage < STAGES; stage++)
+			warn_bans(policy, list_of(&policy->interfaces[i], stage), told, warning, context);
+	}
+}
+
+/* Keys of random sources, or what stands for them: addresses share cells where there are more of them. */
+static uint64_t keys_of(const struct filter_rule *rule)
+{
+	int version = rule->family == FILTER_FAMILY_IPV6 ? 6 : 4;
+	uint8_t length = limit_length(rule, version);
+
+	return length < 32 && 1U << length < LIMIT_CELLS ? 1U << length : LIMIT_CELLS;
+}
+
+/* Packets or bytes a second that use the limit up for every key. */
+static uint64_t flood_of(const struct filter_rule *rule)
+{
+	const struct limit_unit_row *unit = &limit_units[rule->limit.unit];
+
+	return limit_amount(&rule->limit) * keys_of(rule) / (unit->bytes ? 1 : unit->seconds);
+}
+
+/* Who can send from sources that are not his own: not where the rule is about certain ones. */
+static bool is_open(const struct filter_rule *rule)
+{
+	return !rule->source.where.line || rule->source.negated;
+}
+
+void policy_warn_slow(const struct interface *interface, policy_warning *warning, void *context)
+{
+	for (int stage = 0; stage < STAGES; stage++) {
+		const struct filter_list *list = list_of(interface, stage);
+
+		for (size_t r = 0; r < list->rule_count; r++) {
+			const struct filter_rule *rule = &list->rules[r];
+			bool in_bytes = limit_is_in_bytes(&rule->limit);
+			CLEANUP_FREE char *text = NULL;
+
+			if (!rule->limit.where.line || !is_open(rule) ||
+			    (rule->limit.per != FILTER_PER_SOURCE && rule->limit.per != FILTER_PER_SOURCE_DPORT) ||
+			    flood_of(rule) > (in_bytes ? FLOOD_BYTES : FLOOD_PACKETS))
+				continue;
+			text = xasprintf("so slow a limit per source holds everybody back once a flood from random "
+					 "sources brings some %" PRIu64 " %s a second",
+					 flood_of(rule), in_bytes ? "bytes" : "packets");
+			warning(&rule->limit.per_where, text, context);
+		}
+	}
+}
