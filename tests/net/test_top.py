@@ -246,6 +246,8 @@ def test_a_program_without_a_sketch_is_named(guarded):
     assert (result.returncode, result.stdout, result.stderr) == (
         1, "", "sluice: the program on eth0 cannot tell who sends most: an older version of Sluice loaded it\n"
         "apply the policy again; until then: sluice stats --watch 1\n")
+    guarded.box.apply(POLICY)
+    assert "talkers" in once(guarded)
 
 
 def test_nothing_runs(lab):
