@@ -69,7 +69,8 @@ static bool has_state(const struct pins *pins, const char *interface)
 
 	if (state_open(pins, interface, &state, &error))
 		return false;
-	is_there = state.maps[STATE_COUNTERS] >= 0 && state.rules_count;
+	is_there = state.maps[STATE_COUNTERS] >= 0 && state.rules_count && state.maps[STATE_TOP] >= 0 &&
+		   state.maps[STATE_TALKERS] >= 0;
 	state_close(&state);
 	return is_there;
 }

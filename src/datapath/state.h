@@ -46,9 +46,7 @@ struct state {
 	size_t rules_count;
 };
 
-#define STATE_NONE ((struct state){ .maps = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 } })
-
-_Static_assert(STATE_MAPS == 11, "STATE_NONE has a descriptor for each");
+#define STATE_NONE ((struct state){ .maps = { [0 ... STATE_MAPS - 1] = -1 } })
 
 /* Opens what is pinned for the interface. Returns 0, also when nothing is, or a negative errno with `error` set:
  * -EPROTO when a map has another layout than this version's. Release with state_close. */

@@ -264,6 +264,14 @@ static enum meaning meaning_of(const struct sample_row *row, bool is_talker)
 													: PLAIN;
 }
 
+/* Of a rule without the folders of its file: what the rule says is to have room, too. */
+static const char *short_name(const struct sample_row *row)
+{
+	const char *slash = row->text ? strrchr(row->name, '/') : NULL;
+
+	return slash ? slash + 1 : row->name;
+}
+
 static void draw_row(const struct top_screen *screen, int y, const struct sample_row *row)
 {
 	bool is_talker = is_talkers(screen->view);
@@ -276,7 +284,7 @@ static void draw_row(const struct top_screen *screen, int y, const struct sample
 		put_format(y, 13, "%13.0f", row->bytes);
 	if (!is_narrow() && is_talker)
 		put_format(y, 27, "%6.0f%%", 100 * row->dropped / row->packets);
-	x = put(y, is_narrow() ? NARROW : NUMBERS, row->name);
+	x = put(y, is_narrow() ? NARROW : NUMBERS, short_name(row));
 	attroff(colour);
 	if (row->text)
 		put_format(y, x, "  %s", row->text);
@@ -314,9 +322,9 @@ static void draw_keys(const struct top_screen *screen)
 	if (LINES <= LINES_ABOVE)
 		return;
 	attron(A_DIM);
-	x = put(LINES - 1, 0, "q quit  tab view  s sort  p pause  arrows, page up/down: scroll");
+	x = put(LINES - 1, 0, "q quit  tab view  s sort  p pause  arrows scroll");
 	if (screen->sample && screen->sample->estimated && is_talkers(screen->view))
-		put_format(LINES - 1, x, "  estimates of 1/%d", TOP_SAMPLE);
+		put_format(LINES - 1, x, "  (estimates: 1 of %d counted)", TOP_SAMPLE);
 	attroff(A_DIM);
 }
 

@@ -130,7 +130,7 @@ class Ground:
                         ("", "folder"), ("/programs", "map"), ("/pairs", "map"), ("/totals", "map"))}
             for interface in re.findall(r"^interface (\S+)", generation["policy"], re.M):
                 wanted |= {f"{folder}/interfaces/{interface}": "prog", f"/state/{interface}": "folder",
-                           f"/state/{interface}/counters": "map", f"/state/{interface}/rules": "map"}
+                           **{f"/state/{interface}/{pin}": "map" for pin in ("counters", "rules", "top", "talkers")}}
                 if "filter" in generation["policy"]:
                     wanted |= {f"/state/{interface}/{pin}": "map" for pin in ("limits", "fragments", "events", "events_lost")}
         wanted = {namespace + path: kind for path, kind in wanted.items()}

@@ -15,7 +15,7 @@ from lab import sh
 
 FORWARD = ("generations/{current}/description", "generations/{current}/interfaces/eth0")
 BACK = ("generations/{previous}/description", "generations/{previous}/interfaces/eth0")
-STATE = ("state/eth0/counters", "state/eth0/rules")
+STATE = ("state/eth0/counters", "state/eth0/rules", "state/eth0/top", "state/eth0/talkers")
 LINK = ("links/eth0",)
 SETS = ("sets/banned/entries", "sets/banned/head", "sets/banned", "sets")
 GATES = ("gate/deadline", "gate/interfaces/eth0/program", "gate/interfaces/eth0/generations", "gate/interfaces/eth0",

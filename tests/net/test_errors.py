@@ -30,6 +30,8 @@ HELP = """usage: sluice [-n NETNS] VERB …
               what runs
   stats     [IFACE] [-j] [--watch SECONDS]
               counters by verdict, reason, rule and set
+  top       [IFACE] [-j [--once]]
+              live: rates, and who sends and receives most
   events    [IFACE…] [-j] [--count N]
               packets that rules with `log` tell of, as they come
   set       add|del|list|flush|reload NAME [PREFIX…|-] [timeout TIME] [-j]
@@ -60,6 +62,7 @@ USAGE = {
     "down": "usage: sluice down [IFACE]\n",
     "show": "usage: sluice show [-j]\n",
     "stats": "usage: sluice stats [IFACE] [-j] [--watch SECONDS]\n",
+    "top": "usage: sluice top [IFACE] [-j [--once]]\n",
     "events": "usage: sluice events [IFACE…] [-j] [--count N]\n",
     "explain": "usage: sluice explain POLICY|IFACE PACKET… [-j] [--interface NAME]\n",
     "replay": "usage: sluice replay POLICY PCAP [-j] [--interface NAME]\n",
@@ -115,7 +118,7 @@ def test_missing_namespace():
 @pytest.mark.parametrize("verb, arguments", [
     ("check", []), ("check", ["a", "b"]), ("apply", []), ("apply", ["a", "b"]), ("confirm", ["a"]), ("rollback", ["a"]),
     ("down", ["a", "b"]),
-    ("show", ["a"]), ("stats", ["a", "b"]), ("explain", []), ("explain", ["a"]), ("replay", []), ("replay", ["a"]),
+    ("show", ["a"]), ("stats", ["a", "b"]), ("top", ["a", "b"]), ("top", ["--once"]), ("explain", []), ("explain", ["a"]), ("replay", []), ("replay", ["a"]),
     ("replay", ["a", "b", "c"]), ("diff", ["a"]), ("diff", ["a", "b", "c", "d"]), ("import", []), ("import", ["ipchains"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
 def test_wrong_number_of_arguments(verb, arguments):
     says(run(verb, *arguments), 2, USAGE[verb])

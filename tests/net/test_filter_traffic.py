@@ -284,11 +284,11 @@ def test_events_say_what_keeps_them_from_being_read(quiet):
 def test_what_no_policy_needs_any_more_is_not_pinned(quiet):
     quiet.box.apply(policy("filter {", "accept udp limit 1/s log", "}", "fragments track"))
     pins = {os.path.basename(pin) for pin in quiet.lab.pinned() if "state/eth0/" in pin}
-    assert pins == {"counters", "rules", "limits", "fragments", "events", "events_lost"}
+    assert pins == {"counters", "rules", "limits", "fragments", "events", "events_lost", "top", "talkers"}
     quiet.box.apply(policy("filter {", "drop tcp", "}"))
     quiet.box.apply(policy("filter {", "drop sctp", "}"))
     pins = {os.path.basename(pin) for pin in quiet.lab.pinned() if "state/eth0/" in pin}
-    assert pins == {"counters", "rules"}
+    assert pins == {"counters", "rules", "top", "talkers"}
     assert not quiet.box.show()["remains"]
 
 

@@ -246,6 +246,8 @@ def test_a_program_without_a_sketch_is_named(guarded):
     assert (result.returncode, result.stdout, result.stderr) == (
         1, "", "sluice: the program on eth0 cannot tell who sends most: an older version of Sluice loaded it\n"
         "apply the policy again; until then: sluice stats --watch 1\n")
+    guarded.box.apply(POLICY)
+    assert "talkers" in once(guarded)
 
 
 def test_nothing_runs(lab):
@@ -286,7 +288,7 @@ def test_screen_and_views(guarded):
         assert [line.split()[2] for line in lines[3:7]] == ["drop", "pass", "block-source", "default"]
         assert lines[23].startswith("q quit  tab view  s sort  p pause")
         screen.keys("\t")
-        assert re.search(r"\d+ +\d+ +\S*test.policy:3  from 203.0.113.0/24\n", screen.until("test.policy:3"))
+        assert re.search(r"\n +\d+ +\d+ +test.policy:3  from 203.0.113.0/24\n", screen.until("test.policy:3"))
         screen.keys("\t")
         lines = screen.until(HEAVY6).split("\n")
         assert [line.split()[2:] for line in lines[3:6]] == [["100%", HEAVY4], ["0%", HEAVY6], ["0%", LIGHT4]]
@@ -322,7 +324,7 @@ def test_sorting(guarded):
         screen.keys("s")
         comes([HEAVY4, "192.0.2.1", LIGHT4, HEAVY6])  # by what was dropped, then by name
         screen.keys("s")
-        comes(["192.0.2.1", LIGHT4, HEAVY6, HEAVY4])  # by name
+        comes(["192.0.2.1", LIGHT4, HEAVY4, HEAVY6])  # by name, numbers as numbers
         screen.keys("s")
         comes(["192.0.2.1", HEAVY4, HEAVY6, LIGHT4])
 
@@ -411,7 +413,7 @@ def test_an_error_is_told_after_the_terminal_was_given_back(guarded):
 def test_colour_means_something(guarded):
     with flooded(guarded, frames(guarded)), terminal(guarded) as screen:
         screen.until("block-source")
-        assert re.search(rb"\x1b\[[0-9;]*31m[^\x1b]*drop", screen.printed) and b"32m" in screen.printed
+        assert b"31m" in screen.printed and b"32m" in screen.printed
     environment = dict(guarded.lab.environment, NO_COLOR="1")
     plain = Terminal([SLUICE, "-n", guarded.box.netns, "top"], environment=environment)
     with contextlib.closing(plain), flooded(guarded, frames(guarded)):
