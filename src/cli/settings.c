@@ -44,16 +44,19 @@ void settings_warn(const struct policy *policy)
 	cookies = read_setting("/proc/sys/net/ipv4/tcp_syncookies");
 	timestamps = read_setting("/proc/sys/net/ipv4/tcp_timestamps");
 	if (cookies == 0)
-		warn(&service->where, "with net.ipv4.tcp_syncookies=0 this kernel takes no cookies: SYNs to services of "
-				      "this host pass; sysctl net.ipv4.tcp_syncookies=2");
+		warn(&service->where,
+		     "with net.ipv4.tcp_syncookies=0 this kernel takes no cookies: SYNs to services of "
+		     "this host pass; sysctl net.ipv4.tcp_syncookies=2");
 	if (cookies == 1)
-		warn(&service->where, "with net.ipv4.tcp_syncookies=1 a service that is armed has its SYNs answered once "
-				      "the backlog of its socket is full; at once with sysctl net.ipv4.tcp_syncookies=2");
+		warn(&service->where,
+		     "with net.ipv4.tcp_syncookies=1 a service that is armed has its SYNs answered once "
+		     "the backlog of its socket is full; at once with sysctl net.ipv4.tcp_syncookies=2");
 	if (timestamps == 0 || timestamps == 1)
-		warn(&service->where, timestamps ? "with net.ipv4.tcp_timestamps=1 connections to a service that is armed "
-						   "have no window scaling, SACK and timestamps; they have with sysctl "
-						   "net.ipv4.tcp_timestamps=2"
-						 : "with net.ipv4.tcp_timestamps=0 connections to a service that is armed "
-						   "have no window scaling and SACK; they have with sysctl "
-						   "net.ipv4.tcp_timestamps=2");
+		warn(&service->where, timestamps
+					      ? "with net.ipv4.tcp_timestamps=1 connections to a service that is armed "
+						"have no window scaling, SACK and timestamps; they have with sysctl "
+						"net.ipv4.tcp_timestamps=2"
+					      : "with net.ipv4.tcp_timestamps=0 connections to a service that is armed "
+						"have no window scaling and SACK; they have with sysctl "
+						"net.ipv4.tcp_timestamps=2");
 }

@@ -11,7 +11,7 @@
 struct tally {
 	struct counter verdicts[VERDICT_COUNT];
 	struct counter reasons[REASONS_MAX];
-	struct counter *rules;	       /* of described_interface.rules, one each */
+	struct counter *rules;		/* of described_interface.rules, one each */
 	struct service_tally *services; /* of the same; of those that are no services of a synproxy, nothing is known */
 };
 

@@ -119,6 +119,11 @@ int build_synproxy_above(struct parse *parse, struct location where, struct loca
 int build_synproxy_gateway(struct parse *parse, struct location where);
 int build_synproxy_rule_end(struct parse *parse);
 
+/* What is of a later version: all return -EINVAL with parse->error set. */
+int build_later_stage(struct parse *parse, struct location where, const char *stage);
+int build_later_established(struct parse *parse, struct location where);
+int build_later_service(struct parse *parse, struct location where);
+
 /* True for what can be the name of a set or of a counter. */
 bool is_name(const char *name);
 

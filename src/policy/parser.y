@@ -38,9 +38,6 @@ int keyword_token(const char *word);
 	} while (0)
 
 static int yyerror(const struct location *where, void *scanner, struct parse *parse, const char *message);
-static int later_stage(struct parse *parse, struct location where, const char *stage);
-static int later_established(struct parse *parse, struct location where);
-static int later_service(struct parse *parse, struct location where);
 }
 
 %union {
@@ -100,7 +97,7 @@ policy:
 | policy set
 | policy macro
 | policy interface
-| policy "service"	{ TRY(later_service(parse, @2)); }
+| policy "service"	{ TRY(build_later_service(parse, @2)); }
 | policy ";"
 ;
 
@@ -196,7 +193,7 @@ interface_statement:
 | synproxy
 | filter
 | later_stage {
-	TRY(later_stage(parse, @1, $1));
+	TRY(build_later_stage(parse, @1, $1));
   }
 ;
 
@@ -387,7 +384,7 @@ filter_part:
 | "limit" VALUE		{ TRY(build_limit_rate(parse, @1, @2, $2)); }
 | match
 | modifier
-| "established"		{ TRY(later_established(parse, @1)); }
+| "established"		{ TRY(build_later_established(parse, @1)); }
 ;
 
 match:
@@ -632,25 +629,4 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 static int yyerror(const struct location *where, void *scanner, struct parse *parse, const char *message)
 {
 	return error_at(parse->error, *where, "%s", message);
-}
-
-static int later_stage(struct parse *parse, struct location where, const char *stage)
-{
-	int err = error_at(parse->error, where, "the %s stage is not part of this version of Sluice", stage);
-	error_hint(parse->error, "this version has the block, limit, synproxy and filter stages");
-	return err;
-}
-
-static int later_established(struct parse *parse, struct location where)
-{
-	int err = error_at(parse->error, where, "`established` is not part of this version of Sluice");
-	error_hint(parse->error, "for answers to TCP connections write: accept tcp flags ack/ack");
-	return err;
-}
-
-static int later_service(struct parse *parse, struct location where)
-{
-	int err = error_at(parse->error, where, "services are not part of this version of Sluice");
-	error_hint(parse->error, "this version has sets and interfaces");
-	return err;
 }

@@ -19,23 +19,6 @@ static struct synproxy_rule *newest(struct parse *parse)
 	return &synproxy->rules[synproxy->rule_count - 1];
 }
 
-/* Notes in `*place` that `part` of the newest service stands at `where`; only once. */
-static int once(struct parse *parse, struct location *place, struct location where, const char *part)
-{
-	int err;
-
-	if (!place->line) {
-		*place = where;
-		return 0;
-	}
-	err = error_at(parse->error, where, "this service has `%s` twice", part);
-	if (place->line == where.line)
-		error_hint(parse->error, "the other one is at column %d", place->column);
-	else
-		error_hint(parse->error, "the other one is at line %d", place->line);
-	return err;
-}
-
 int build_synproxy_rule(struct parse *parse, struct location where)
 {
 	struct synproxy *synproxy = &build_newest(parse)->synproxy;
@@ -58,14 +41,14 @@ int build_synproxy_rule(struct parse *parse, struct location where)
 int build_synproxy_to(struct parse *parse, struct location where)
 {
 	parse->addresses = &newest(parse)->destination;
-	return once(parse, &parse->addresses->where, where, "to");
+	return build_once(parse, &parse->addresses->where, where, "to");
 }
 
 int build_synproxy_dport(struct parse *parse, struct location where)
 {
 	parse->field = FILTER_FIELD_DPORT;
 	parse->values = &newest(parse)->ports;
-	return once(parse, &parse->values->where, where, "dport");
+	return build_once(parse, &parse->values->where, where, "dport");
 }
 
 int build_synproxy_above(struct parse *parse, struct location where, struct location text_where, char *text)
@@ -74,7 +57,7 @@ int build_synproxy_above(struct parse *parse, struct location where, struct loca
 	CLEANUP_FREE char *number = xstrdup(text);
 	struct synproxy_rule *rule = newest(parse);
 	size_t length = strlen(number);
-	int err = once(parse, &rule->above_where, where, "above");
+	int err = build_once(parse, &rule->above_where, where, "above");
 
 	if (err)
 		return err;
@@ -93,7 +76,7 @@ int build_synproxy_gateway(struct parse *parse, struct location where)
 	struct synproxy_rule *rule = newest(parse);
 
 	rule->gateway = true;
-	return once(parse, &rule->gateway_where, where, "gateway");
+	return build_once(parse, &rule->gateway_where, where, "gateway");
 }
 
 int build_synproxy_rule_end(struct parse *parse)
