@@ -39,8 +39,7 @@ int keyword_token(const char *word);
 
 static int yyerror(const struct location *where, void *scanner, struct parse *parse, const char *message);
 static int later_stage(struct parse *parse, struct location where, const char *stage);
-static int later_established(struct parse *parse, struct location where);
-static int later_service(struct parse *parse, struct location where);
+static int later(struct parse *parse, struct location where, const char *what, const char *hint);
 }
 
 %union {
@@ -99,7 +98,9 @@ policy:
 | policy set
 | policy macro
 | policy interface
-| policy "service"	{ TRY(later_service(parse, @2)); }
+| policy "service"	{
+	TRY(later(parse, @2, "services are", "this version has sets and interfaces"));
+  }
 | policy ";"
 ;
 
@@ -138,25 +139,17 @@ prefix:
 ;
 
 macro:
-  macro_name block_macro block_body "}"		{ TRY(build_macro_end(parse)); }
-| macro_name limit_macro limits "}"		{ TRY(build_macro_end(parse)); }
-| macro_name filter_macro filter_rules "}"	{ TRY(build_macro_end(parse)); }
+  macro_name "{ of a block" { TRY(build_macro_begin(parse, MACRO_BLOCK)); } block_body macro_end
+| macro_name "{ of a limit" { TRY(build_macro_begin(parse, MACRO_LIMIT)); } limits macro_end
+| macro_name "{ of a filter" { TRY(build_macro_begin(parse, MACRO_FILTER)); } filter_rules macro_end
 ;
 
 macro_name:
   "macro" NAME		{ TRY(build_macro(parse, @2, $2)); }
 ;
 
-block_macro:
-  "{ of a block"	{ TRY(build_macro_begin(parse, MACRO_BLOCK)); }
-;
-
-limit_macro:
-  "{ of a limit"	{ TRY(build_macro_begin(parse, MACRO_LIMIT)); }
-;
-
-filter_macro:
-  "{ of a filter"	{ TRY(build_macro_begin(parse, MACRO_FILTER)); }
+macro_end:
+  "}"			{ TRY(build_macro_end(parse)); }
 ;
 
 interface:
@@ -234,10 +227,7 @@ block:
 ;
 
 block_word:
-  "block" {
-	TRY(build_statement(parse, &build_newest(parse)->block.where, @1, "block"));
-	build_stage(parse, MACRO_BLOCK, @1);
-  }
+  "block"		{ TRY(build_stage(parse, MACRO_BLOCK, @1)); }
 ;
 
 block_body:
@@ -273,10 +263,7 @@ limit:
 ;
 
 limit_word:
-  "limit" {
-	TRY(build_statement(parse, &build_newest(parse)->limit.where, @1, "limit"));
-	build_stage(parse, MACRO_LIMIT, @1);
-  }
+  "limit"		{ TRY(build_stage(parse, MACRO_LIMIT, @1)); }
 ;
 
 limits:
@@ -318,10 +305,7 @@ filter:
 ;
 
 filter_word:
-  "filter" {
-	TRY(build_statement(parse, &build_newest(parse)->filter.where, @1, "filter"));
-	build_stage(parse, MACRO_FILTER, @1);
-  }
+  "filter"		{ TRY(build_stage(parse, MACRO_FILTER, @1)); }
 ;
 
 separators:
@@ -352,7 +336,9 @@ filter_part:
 | "limit" VALUE		{ TRY(build_limit_rate(parse, @1, @2, $2)); }
 | match
 | modifier
-| "established"		{ TRY(later_established(parse, @1)); }
+| "established"		{
+	TRY(later(parse, @1, "`established` is", "for answers to TCP connections write: accept tcp flags ack/ack"));
+  }
 ;
 
 match:
@@ -604,16 +590,9 @@ static int later_stage(struct parse *parse, struct location where, const char *s
 	return err;
 }
 
-static int later_established(struct parse *parse, struct location where)
+static int later(struct parse *parse, struct location where, const char *what, const char *hint)
 {
-	int err = error_at(parse->error, where, "`established` is not part of this version of Sluice");
-	error_hint(parse->error, "for answers to TCP connections write: accept tcp flags ack/ack");
-	return err;
-}
-
-static int later_service(struct parse *parse, struct location where)
-{
-	int err = error_at(parse->error, where, "services are not part of this version of Sluice");
-	error_hint(parse->error, "this version has sets and interfaces");
+	int err = error_at(parse->error, where, "%s not part of this version of Sluice", what);
+	error_hint(parse->error, "%s", hint);
 	return err;
 }
