@@ -74,11 +74,14 @@ static int parse_request(int argc, char **argv, struct request *request, struct 
 	return err;
 }
 
-static int refuse_static(const struct described_set *set, struct error *error)
+static int refuse_static(const struct described_set *set, enum access access, struct error *error)
 {
 	error_set(error, EINVAL, "%s is a static set: %zu %s from %s", set->name, set->prefixes,
 		  cli_prefixes(set->prefixes), set->file ? set->file : "the policy");
-	if (set->file)
+	if (access == READ)
+		error_hint(error, set->file ? "its prefixes stand there, unless the file was changed since it was read"
+					    : "its prefixes stand there: sluice show -j has it");
+	else if (set->file)
 		error_hint(error, "change the file, then: sluice set reload %s", set->name);
 	else
 		error_hint(error, "change the policy and apply it again");
@@ -110,18 +113,18 @@ static int refuse_lost(const struct description *description, const char *name, 
 }
 
 /* Why there is no dynamic set of that name, from what the running policy says. */
-static int refuse(const struct description *description, const char *name, struct error *error)
+static int refuse(const struct description *description, const char *name, enum access access, struct error *error)
 {
 	for (size_t i = 0; i < description->set_count; i++) {
 		const struct described_set *set = &description->sets[i];
 
 		if (!strcmp(set->name, name))
-			return set->size ? refuse_lost(description, name, error) : refuse_static(set, error);
+			return set->size ? refuse_lost(description, name, error) : refuse_static(set, access, error);
 	}
 	return refuse_unknown(description, name, error);
 }
 
-static int tell_missing(const char *name, struct error *error)
+static int tell_missing(const char *name, enum access access, struct error *error)
 {
 	struct running running;
 	struct pins pins;
@@ -134,7 +137,7 @@ static int tell_missing(const char *name, struct error *error)
 	if (err)
 		return err;
 	if (running.current)
-		err = refuse(&running.current->description, name, error);
+		err = refuse(&running.current->description, name, access, error);
 	else
 		err = error_set(error, ENOENT, "nothing of Sluice runs here");
 	running_free(&running);
@@ -149,7 +152,7 @@ static int open_set(const char *name, enum access access, struct dynamic_set *se
 	if (err)
 		return err;
 	err = set_open(&pins, name, access, set, error);
-	return err == -ENOENT ? tell_missing(name, error) : err;
+	return err == -ENOENT ? tell_missing(name, access, error) : err;
 }
 
 static int add(int argc, char **argv, bool lines, struct error *error)

@@ -128,6 +128,12 @@ static const char *only_failure(const struct match *match, const struct packet *
 	return failure;
 }
 
+/* From what is not IP every rule about IP is off by its protocol, and the other way round: that says nothing. */
+static bool are_both_ip(const struct match *match, const struct record *record)
+{
+	return record->has & HAS_ADDRESSES && match->low >> FILTER_PROTOCOL_SHIFT < FILTER_PROTOCOL_ARP;
+}
+
 size_t near_misses(const struct compiled *compiled, const struct record *record, struct near_miss *misses, size_t max)
 {
 	const struct matches *matches = record->version == 6 ? &compiled->filter.matches6 : &compiled->filter.matches4;
@@ -143,8 +149,7 @@ size_t near_misses(const struct compiled *compiled, const struct record *record,
 		if (count && misses[count - 1].rule == rule)
 			continue; /* one of its boxes is near already */
 		field = only_failure(&matches->items[i], &packet, record);
-		/* Of what is not IP every rule about IP is off by its protocol. */
-		if (field && (record->has & HAS_ADDRESSES || strcmp(field, "protocol") != 0))
+		if (field && (strcmp(field, "protocol") != 0 || are_both_ip(&matches->items[i], record)))
 			misses[count++] = (struct near_miss){ .rule = rule, .field = field };
 	}
 	return count;

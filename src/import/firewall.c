@@ -133,7 +133,7 @@ void rule_and_terms(struct firewall *firewall, struct firewall_rule *rule, struc
 	rule_and(firewall, rule, choice_one(&firewall->pool, terms));
 }
 
-struct terms terms_number(unsigned families, enum field field, struct ranges ranges)
+struct terms terms_number(unsigned families, enum filter_field field, struct ranges ranges)
 {
 	struct terms terms = terms_all(families);
 
@@ -143,7 +143,7 @@ struct terms terms_number(unsigned families, enum field field, struct ranges ran
 
 struct choice choice_flags(struct pool *pool, uint8_t value, uint8_t mask, bool negated)
 {
-	struct terms terms = terms_number(FAMILY_IP, FIELD_PROTOCOL, ranges_one(pool, 6, 6));
+	struct terms terms = terms_number(FAMILY_IP, FILTER_FIELD_PROTOCOL, ranges_one(pool, 6, 6));
 	struct choice choice = { .items = pool_alloc(pool, 8 * sizeof(terms)) };
 
 	if (!negated && value & ~mask)
@@ -192,7 +192,7 @@ int flags_number(const char *names)
 	return value;
 }
 
-static bool read_number(const char *text, enum field field, uint32_t *number)
+static bool read_number(const char *text, enum filter_field field, uint32_t *number)
 {
 	const struct servent *service;
 	char *end;
@@ -201,15 +201,15 @@ static bool read_number(const char *text, enum field field, uint32_t *number)
 	if (isdigit((unsigned char)*text)) {
 		value = strtoul(text, &end, 0);
 		*number = (uint32_t)value;
-		return !*end && value <= field_last(field);
+		return !*end && value <= filter_field_max(field);
 	}
-	if (field == FIELD_PROTOCOL) {
+	if (field == FILTER_FIELD_PROTOCOL) {
 		int protocol = protocol_number(text);
 
 		*number = (uint32_t)protocol;
 		return protocol >= 0;
 	}
-	if (field != FIELD_SPORT && field != FIELD_DPORT)
+	if (field != FILTER_FIELD_SPORT && field != FILTER_FIELD_DPORT)
 		return false;
 	service = getservbyname(text, NULL);
 	if (service)
@@ -217,7 +217,7 @@ static bool read_number(const char *text, enum field field, uint32_t *number)
 	return service != NULL;
 }
 
-bool read_range(const char *text, char separator, enum field field, struct range *range)
+bool read_range(const char *text, char separator, enum filter_field field, struct range *range)
 {
 	CLEANUP_FREE char *copy = xstrdup(text);
 	char *high = strchr(copy, separator);
@@ -226,7 +226,7 @@ bool read_range(const char *text, char separator, enum field field, struct range
 		return read_number(copy, field, &range->low) && read_number(copy, field, &range->high);
 	*high++ = '\0';
 	range->low = 0;
-	range->high = field_last(field);
+	range->high = filter_field_max(field);
 	return (!*copy || read_number(copy, field, &range->low)) &&
 	       (!*high || read_number(high, field, &range->high)) && range->low <= range->high;
 }
@@ -245,7 +245,7 @@ unsigned state_number(const char *name)
 static bool only_tcp(const struct firewall_rule *rule)
 {
 	for (size_t i = 0; i < rule->choice.count; i++) {
-		const struct ranges *protocol = &rule->choice.items[i].numbers[FIELD_PROTOCOL];
+		const struct ranges *protocol = &rule->choice.items[i].numbers[FILTER_FIELD_PROTOCOL];
 
 		if (protocol->count != 1 || protocol->items[0].low != 6 || protocol->items[0].high != 6)
 			return false;

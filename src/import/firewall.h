@@ -169,10 +169,10 @@ void rule_and_states(struct firewall *firewall, struct firewall_rule *rule, unsi
 
 /* Numbers as text, of a field: "22", "1000-2000"; `separator` is '-' or ':'. Names of services and protocols too.
  * False when it is none. */
-bool read_range(const char *text, char separator, enum field field, struct range *range);
+bool read_range(const char *text, char separator, enum filter_field field, struct range *range);
 
 /* Terms with one field given; for ports, types and what goes with it. */
-struct terms terms_number(unsigned families, enum field field, struct ranges ranges);
+struct terms terms_number(unsigned families, enum filter_field field, struct ranges ranges);
 
 /* Choices for flags of TCP: (flags & mask) == value, or not so. */
 struct choice choice_flags(struct pool *pool, uint8_t value, uint8_t mask, bool negated);

@@ -241,7 +241,7 @@ static const char *unsayable_here(struct walk *walk, const struct firewall_rule 
 		return "one limit for what would take several rules";
 	if (limited && rule->verdict == RULE_ACCEPT && base + 1 < walk->base_count)
 		return "a limit, and other chains have a say after it";
-	return NULL;
+	return limited ? limit_unsayable(walk->firewall, &rule->limit) : NULL;
 }
 
 static int list_chain(struct walk *walk, const struct frame *frame, const struct firewall_rule *cause)

@@ -55,4 +55,7 @@ void flat_free(struct flat *flat);
  * too long to tell, lists them. */
 void flat_settle_limits(struct flat *flat);
 
+/* Why a limit is none that a policy can have; NULL when it is one. Owned by the firewall. */
+const char *limit_unsayable(struct firewall *firewall, const struct rule_limit *limit);
+
 #endif

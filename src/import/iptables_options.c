@@ -35,15 +35,15 @@ static int and_terms(struct reading *reading, struct terms terms)
 	return 0;
 }
 
-static int and_number(struct reading *reading, enum field field, struct ranges ranges)
+static int and_number(struct reading *reading, enum filter_field field, struct ranges ranges)
 {
 	if (reading->negated)
-		ranges = ranges_not(&reading->firewall->pool, &ranges, field_last(field));
+		ranges = ranges_not(&reading->firewall->pool, &ranges, filter_field_max(field));
 	return and_terms(reading, terms_number(FAMILY_IP, field, ranges));
 }
 
 /* "22", "80:90", "22,80:90". */
-static int read_ranges(struct reading *reading, enum field field, char *value, struct ranges *ranges,
+static int read_ranges(struct reading *reading, enum filter_field field, char *value, struct ranges *ranges,
 		       struct error *error)
 {
 	CLEANUP_FREE struct range *items = NULL;
@@ -53,13 +53,13 @@ static int read_ranges(struct reading *reading, enum field field, char *value, s
 	while ((word = strsep(&rest, ","))) {
 		items = xgrow(items, count, &capacity, sizeof(*items));
 		if (!read_range(word, ':', field, &items[count++]))
-			return iptables_senseless(reading, field_name(field), word, error);
+			return iptables_senseless(reading, filter_field_name(field), word, error);
 	}
 	*ranges = ranges_make(&reading->firewall->pool, items, count);
 	return 0;
 }
 
-static int and_ranges(struct reading *reading, enum field field, char *value, struct error *error)
+static int and_ranges(struct reading *reading, enum filter_field field, char *value, struct error *error)
 {
 	struct ranges ranges;
 	int err = read_ranges(reading, field, value, &ranges, error);
@@ -185,7 +185,7 @@ static int read_protocol(struct reading *reading, char *value, struct error *err
 {
 	if (!strcasecmp(value, "all") || !strcmp(value, "0"))
 		return 0;
-	return and_ranges(reading, FIELD_PROTOCOL, value, error);
+	return and_ranges(reading, FILTER_FIELD_PROTOCOL, value, error);
 }
 
 static int read_interface(struct reading *reading, char *value, struct error *error)
@@ -222,12 +222,12 @@ static int read_ipv6(struct reading *reading, char *value, struct error *error)
 
 static int read_sport(struct reading *reading, char *value, struct error *error)
 {
-	return and_ranges(reading, FIELD_SPORT, value, error);
+	return and_ranges(reading, FILTER_FIELD_SPORT, value, error);
 }
 
 static int read_dport(struct reading *reading, char *value, struct error *error)
 {
-	return and_ranges(reading, FIELD_DPORT, value, error);
+	return and_ranges(reading, FILTER_FIELD_DPORT, value, error);
 }
 
 /* Either of them. */
@@ -236,16 +236,16 @@ static int read_ports(struct reading *reading, char *value, struct error *error)
 	struct pool *pool = &reading->firewall->pool;
 	struct terms terms[2];
 	struct ranges ranges;
-	int err = read_ranges(reading, FIELD_DPORT, value, &ranges, error);
+	int err = read_ranges(reading, FILTER_FIELD_DPORT, value, &ranges, error);
 
 	if (err)
 		return err;
 	if (reading->negated) {
-		and_number(reading, FIELD_SPORT, ranges);
-		return and_number(reading, FIELD_DPORT, ranges);
+		and_number(reading, FILTER_FIELD_SPORT, ranges);
+		return and_number(reading, FILTER_FIELD_DPORT, ranges);
 	}
-	terms[0] = terms_number(FAMILY_IP, FIELD_SPORT, ranges);
-	terms[1] = terms_number(FAMILY_IP, FIELD_DPORT, ranges);
+	terms[0] = terms_number(FAMILY_IP, FILTER_FIELD_SPORT, ranges);
+	terms[1] = terms_number(FAMILY_IP, FILTER_FIELD_DPORT, ranges);
 	return and_choice(reading, (struct choice){ .items = pool_copy(pool, terms, sizeof(terms)), .count = 2 });
 }
 
@@ -270,7 +270,7 @@ static int read_icmp(struct reading *reading, char *value, int version, struct e
 	struct pool *pool = &reading->firewall->pool;
 	unsigned family = version == 4 ? FAMILY_IPV4 : FAMILY_IPV6;
 	uint32_t protocol = version == 4 ? 1 : 58;
-	struct terms terms = terms_number(family, FIELD_PROTOCOL, ranges_one(pool, protocol, protocol));
+	struct terms terms = terms_number(family, FILTER_FIELD_PROTOCOL, ranges_one(pool, protocol, protocol));
 	char *slash = strchr(value, '/');
 	struct range type, code;
 
@@ -278,7 +278,7 @@ static int read_icmp(struct reading *reading, char *value, int version, struct e
 		return and_terms(reading, terms);
 	if (slash)
 		*slash++ = '\0';
-	if (!read_range(value, ':', FIELD_TYPE, &type)) {
+	if (!read_range(value, ':', FILTER_FIELD_TYPE, &type)) {
 		int number = icmp_type_number(version, value);
 
 		if (number < 0) {
@@ -287,17 +287,17 @@ static int read_icmp(struct reading *reading, char *value, int version, struct e
 		}
 		type = (struct range){ (uint32_t)number, (uint32_t)number };
 	}
-	if (slash && !read_range(slash, ':', FIELD_CODE, &code))
+	if (slash && !read_range(slash, ':', FILTER_FIELD_CODE, &code))
 		return iptables_senseless(reading, "code", slash, error);
 	if (slash && reading->negated) {
 		rule_unsayable(reading->firewall, reading->rule, "any other type and code than one");
 		return 0;
 	}
-	terms.numbers[FIELD_TYPE] = ranges_make(pool, &type, 1);
+	terms.numbers[FILTER_FIELD_TYPE] = ranges_make(pool, &type, 1);
 	if (reading->negated)
-		terms.numbers[FIELD_TYPE] = ranges_not(pool, &terms.numbers[FIELD_TYPE], 255);
+		terms.numbers[FILTER_FIELD_TYPE] = ranges_not(pool, &terms.numbers[FILTER_FIELD_TYPE], 255);
 	if (slash)
-		terms.numbers[FIELD_CODE] = ranges_make(pool, &code, 1);
+		terms.numbers[FILTER_FIELD_CODE] = ranges_make(pool, &code, 1);
 	return and_terms(reading, terms);
 }
 
@@ -329,13 +329,14 @@ static int and_ttl(struct reading *reading, char *value, int order, struct error
 {
 	struct range range;
 
-	if (!read_range(value, ':', FIELD_TTL, &range) || (order < 0 && !range.low))
+	if (!read_range(value, ':', FILTER_FIELD_TTL, &range) || (order < 0 && !range.low))
 		return iptables_senseless(reading, "the hop limit", value, error);
 	if (order < 0)
 		range = (struct range){ 0, range.low - 1 };
 	else if (order > 0)
 		range = (struct range){ range.low + 1, 255 };
-	return and_number(reading, FIELD_TTL, ranges_make(&reading->firewall->pool, &range, range.low <= range.high));
+	return and_number(reading, FILTER_FIELD_TTL,
+			  ranges_make(&reading->firewall->pool, &range, range.low <= range.high));
 }
 
 static int read_ttl(struct reading *reading, char *value, struct error *error)
@@ -355,12 +356,12 @@ static int read_ttl_above(struct reading *reading, char *value, struct error *er
 
 static int read_length(struct reading *reading, char *value, struct error *error)
 {
-	return and_ranges(reading, FIELD_LENGTH, value, error);
+	return and_ranges(reading, FILTER_FIELD_LENGTH, value, error);
 }
 
 static int read_dscp(struct reading *reading, char *value, struct error *error)
 {
-	return and_ranges(reading, FIELD_DSCP, value, error);
+	return and_ranges(reading, FILTER_FIELD_DSCP, value, error);
 }
 
 static int read_dscp_class(struct reading *reading, char *value, struct error *error)
@@ -369,7 +370,7 @@ static int read_dscp_class(struct reading *reading, char *value, struct error *e
 
 	if (number < 0)
 		return iptables_senseless(reading, "--dscp-class", value, error);
-	return and_number(reading, FIELD_DSCP,
+	return and_number(reading, FILTER_FIELD_DSCP,
 			  ranges_one(&reading->firewall->pool, (uint32_t)number, (uint32_t)number));
 }
 

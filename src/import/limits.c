@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "import/flatten.h"
+#include "policy/limit.h"
 
 static bool same_interfaces(const struct firewall_rule *a, const struct firewall_rule *b)
 {
@@ -125,6 +126,20 @@ void flat_settle_limits(struct flat *flat)
 		flat->items[i].why = why;
 	}
 	pool_free(&scratch);
+}
+
+const char *limit_unsayable(struct firewall *firewall, const struct rule_limit *limit)
+{
+	CLEANUP_FREE char *rate = xasprintf("%llu/%c", (unsigned long long)limit->rate, limit->unit);
+	CLEANUP_FREE char *burst = xasprintf("%llu", (unsigned long long)limit->burst);
+	const struct location where = { 0 };
+	struct filter_limit parsed = { 0 };
+	struct error error;
+
+	if (limit_rate_parse(rate, where, &parsed, &error) ||
+	    (limit->burst && limit_burst_parse(burst, where, &parsed, &error)))
+		return pool_text(&firewall->pool, "%s", error.what);
+	return NULL;
 }
 
 struct names {

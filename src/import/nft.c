@@ -136,7 +136,7 @@ static void read_reject(struct nft_rule *reading, const json_t *json)
 	reading->rule.verdict = RULE_REJECT;
 	reading->rule.reject = FILTER_REJECT_PORT;
 	if (!strcmp(type, "tcp reset")) {
-		all.numbers[FIELD_PROTOCOL] = ranges_one(pool, 6, 6);
+		all.numbers[FILTER_FIELD_PROTOCOL] = ranges_one(pool, 6, 6);
 		reading->rule.reject = FILTER_REJECT_RESET;
 	}
 	rule_and_terms(reading->nft->firewall, &reading->rule, all);

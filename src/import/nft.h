@@ -41,7 +41,7 @@ void values_free(struct values *values);
 const json_t *nft_find_set(const struct nft_rule *reading, const char *kind, const char *name);
 
 /* Adds one or several numbers of a field: 22, "echo-request", ranges, sets, "@set". False when it is something else. */
-bool values_add_numbers(const struct nft_rule *reading, enum field field, int version, const json_t *value,
+bool values_add_numbers(const struct nft_rule *reading, enum filter_field field, int version, const json_t *value,
 			struct values *values);
 bool values_add_prefixes(const struct nft_rule *reading, const json_t *value, struct values *values);
 bool values_add_words(const struct nft_rule *reading, const json_t *value, struct values *values);

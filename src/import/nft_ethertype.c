@@ -42,7 +42,8 @@ bool nft_ethertypes(struct nft_rule *reading, const char *op, const json_t *righ
 	struct ranges types = { 0 };
 	unsigned families = 0;
 	size_t count = 0;
-	bool read = (negated || !strcmp(op, "==")) && values_add_numbers(reading, FIELD_ETHERTYPE, 4, right, &values);
+	bool read = (negated || !strcmp(op, "==")) &&
+		    values_add_numbers(reading, FILTER_FIELD_ETHERTYPE, 4, right, &values);
 
 	types = ranges_make(pool, values.ranges, values.range_count);
 	values_free(&values);
@@ -52,7 +53,7 @@ bool nft_ethertypes(struct nft_rule *reading, const char *op, const json_t *righ
 	if (negated)
 		families = FAMILY_ALL & ~families;
 	if (types.count) {
-		items[count++] = terms_number(FAMILY_OTHER, FIELD_ETHERTYPE,
+		items[count++] = terms_number(FAMILY_OTHER, FILTER_FIELD_ETHERTYPE,
 					      negated ? ranges_not(pool, &types, UINT16_MAX) : types);
 		families &= ~(unsigned)FAMILY_OTHER;
 	}

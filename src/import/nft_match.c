@@ -18,7 +18,7 @@ enum selector_kind {
 
 struct selector {
 	enum selector_kind kind;
-	enum field field;
+	enum filter_field field;
 	int version;	      /* of ICMP: 4 or 6 */
 	bool source;	      /* of an address */
 	int mask;	      /* of flags, of the fragment field */
@@ -30,33 +30,33 @@ struct selector {
 /* Payload that is a number: which packets have it. */
 static const struct {
 	const char *protocol, *field;
-	enum field number;
+	enum filter_field number;
 	unsigned families;
 	int ip_protocol; /* 0: any */
 	int added;
 	const char *note;
 } payloads[] = {
-	{ "tcp", "sport", FIELD_SPORT, FAMILY_IP, 6 },
-	{ "tcp", "dport", FIELD_DPORT, FAMILY_IP, 6 },
-	{ "udp", "sport", FIELD_SPORT, FAMILY_IP, 17 },
-	{ "udp", "dport", FIELD_DPORT, FAMILY_IP, 17 },
-	{ "sctp", "sport", FIELD_SPORT, FAMILY_IP, 132 },
-	{ "sctp", "dport", FIELD_DPORT, FAMILY_IP, 132 },
-	{ "th", "sport", FIELD_SPORT, FAMILY_IP, 0 },
-	{ "th", "dport", FIELD_DPORT, FAMILY_IP, 0 },
-	{ "icmp", "type", FIELD_TYPE, FAMILY_IPV4, 1 },
-	{ "icmp", "code", FIELD_CODE, FAMILY_IPV4, 1 },
-	{ "icmpv6", "type", FIELD_TYPE, FAMILY_IPV6, 58 },
-	{ "icmpv6", "code", FIELD_CODE, FAMILY_IPV6, 58 },
-	{ "ip", "protocol", FIELD_PROTOCOL, FAMILY_IPV4, 0 },
-	{ "ip", "ttl", FIELD_TTL, FAMILY_IPV4, 0 },
-	{ "ip", "dscp", FIELD_DSCP, FAMILY_IPV4, 0 },
-	{ "ip", "length", FIELD_LENGTH, FAMILY_IPV4, 0 },
-	{ "ip6", "nexthdr", FIELD_PROTOCOL, FAMILY_IPV6, 0, 0, "also behind extension headers" },
-	{ "ip6", "hoplimit", FIELD_TTL, FAMILY_IPV6, 0 },
-	{ "ip6", "dscp", FIELD_DSCP, FAMILY_IPV6, 0 },
-	{ "ip6", "length", FIELD_LENGTH, FAMILY_IPV6, 0, 40 },
-	{ "vlan", "id", FIELD_VLAN, FAMILY_ALL, 0 },
+	{ "tcp", "sport", FILTER_FIELD_SPORT, FAMILY_IP, 6 },
+	{ "tcp", "dport", FILTER_FIELD_DPORT, FAMILY_IP, 6 },
+	{ "udp", "sport", FILTER_FIELD_SPORT, FAMILY_IP, 17 },
+	{ "udp", "dport", FILTER_FIELD_DPORT, FAMILY_IP, 17 },
+	{ "sctp", "sport", FILTER_FIELD_SPORT, FAMILY_IP, 132 },
+	{ "sctp", "dport", FILTER_FIELD_DPORT, FAMILY_IP, 132 },
+	{ "th", "sport", FILTER_FIELD_SPORT, FAMILY_IP, 0 },
+	{ "th", "dport", FILTER_FIELD_DPORT, FAMILY_IP, 0 },
+	{ "icmp", "type", FILTER_FIELD_TYPE, FAMILY_IPV4, 1 },
+	{ "icmp", "code", FILTER_FIELD_CODE, FAMILY_IPV4, 1 },
+	{ "icmpv6", "type", FILTER_FIELD_TYPE, FAMILY_IPV6, 58 },
+	{ "icmpv6", "code", FILTER_FIELD_CODE, FAMILY_IPV6, 58 },
+	{ "ip", "protocol", FILTER_FIELD_PROTOCOL, FAMILY_IPV4, 0 },
+	{ "ip", "ttl", FILTER_FIELD_TTL, FAMILY_IPV4, 0 },
+	{ "ip", "dscp", FILTER_FIELD_DSCP, FAMILY_IPV4, 0 },
+	{ "ip", "length", FILTER_FIELD_LENGTH, FAMILY_IPV4, 0 },
+	{ "ip6", "nexthdr", FILTER_FIELD_PROTOCOL, FAMILY_IPV6, 0, 0, "also behind extension headers" },
+	{ "ip6", "hoplimit", FILTER_FIELD_TTL, FAMILY_IPV6, 0 },
+	{ "ip6", "dscp", FILTER_FIELD_DSCP, FAMILY_IPV6, 0 },
+	{ "ip6", "length", FILTER_FIELD_LENGTH, FAMILY_IPV6, 0, 40 },
+	{ "vlan", "id", FILTER_FIELD_VLAN, FAMILY_ALL, 0 },
 };
 
 static bool is_payload(const json_t *expression, const char *protocol, const char *field)
@@ -87,7 +87,7 @@ static bool select_payload(struct pool *pool, const json_t *left, struct selecto
 		selector->note = payloads[i].note;
 		selector->implied = terms_all(payloads[i].families);
 		if (protocol)
-			selector->implied.numbers[FIELD_PROTOCOL] = ranges_one(pool, protocol, protocol);
+			selector->implied.numbers[FILTER_FIELD_PROTOCOL] = ranges_one(pool, protocol, protocol);
 		return true;
 	}
 	return false;
@@ -102,9 +102,9 @@ static bool select_meta(const json_t *left, struct selector *selector)
 	selector->kind = SELECT_NUMBER;
 	selector->implied = terms_all(FAMILY_ALL);
 	if (!strcmp(key, "l4proto")) {
-		selector->field = FIELD_PROTOCOL;
+		selector->field = FILTER_FIELD_PROTOCOL;
 	} else if (!strcmp(key, "length")) {
-		selector->field = FIELD_LENGTH;
+		selector->field = FILTER_FIELD_LENGTH;
 	} else if (!strcmp(key, "nfproto") || !strcmp(key, "protocol")) {
 		selector->kind = SELECT_ETHERTYPE;
 	} else {
@@ -160,7 +160,7 @@ static bool select_bits(struct pool *pool, const json_t *left, struct selector *
 	if (is_payload(plain, "tcp", "flags")) {
 		selector->kind = SELECT_FLAGS;
 		selector->mask = masked ? nft_flags(json_array_get(masked, 1)) : 0xff;
-		selector->implied = terms_number(FAMILY_IP, FIELD_PROTOCOL, ranges_one(pool, 6, 6));
+		selector->implied = terms_number(FAMILY_IP, FILTER_FIELD_PROTOCOL, ranges_one(pool, 6, 6));
 		return selector->mask >= 0;
 	}
 	if (masked && is_payload(plain, "ip", "frag-off")) {
@@ -189,7 +189,7 @@ static bool select_field(struct pool *pool, const json_t *left, struct selector 
 
 static bool compare_numbers(struct pool *pool, const struct selector *selector, const char *op, struct ranges *ranges)
 {
-	uint32_t last = field_last(selector->field);
+	uint32_t last = filter_field_max(selector->field);
 	const struct range *first = ranges->items;
 
 	if (!strcmp(op, "==") || !strcmp(op, "in"))
@@ -236,7 +236,7 @@ static bool number_choice(struct nft_rule *reading, const struct selector *selec
 	if (terms.numbers[selector->field].given)
 		ranges = ranges_and(pool, &ranges, &terms.numbers[selector->field]);
 	terms.numbers[selector->field] = ranges;
-	if (selector->field == FIELD_PROTOCOL || selector->field == FIELD_LENGTH)
+	if (selector->field == FILTER_FIELD_PROTOCOL || selector->field == FILTER_FIELD_LENGTH)
 		terms.families &= FAMILY_IP;
 	*choice = choice_one(pool, terms);
 	choice->count = ranges.count ? 1 : 0;

@@ -98,7 +98,7 @@ static bool find_name(const struct name_number *names, const char *name, uint32_
 	return false;
 }
 
-static bool number_of(enum field field, int version, const json_t *value, uint32_t *number)
+static bool number_of(enum filter_field field, int version, const json_t *value, uint32_t *number)
 {
 	const char *name = json_string_value(value);
 	struct range range;
@@ -107,19 +107,19 @@ static bool number_of(enum field field, int version, const json_t *value, uint32
 		json_int_t integer = json_integer_value(value);
 
 		*number = (uint32_t)integer;
-		return integer >= 0 && integer <= field_last(field);
+		return integer >= 0 && integer <= filter_field_max(field);
 	}
 	if (!name)
 		return false;
-	if (field == FIELD_DSCP && dscp_number(name) >= 0) {
+	if (field == FILTER_FIELD_DSCP && dscp_number(name) >= 0) {
 		*number = (uint32_t)dscp_number(name);
 		return true;
 	}
-	if (field == FIELD_ETHERTYPE)
+	if (field == FILTER_FIELD_ETHERTYPE)
 		return find_name(ethertypes, name, number);
-	if (field == FIELD_TYPE)
+	if (field == FILTER_FIELD_TYPE)
 		return find_name(version == 4 ? icmp_types : icmpv6_types, name, number);
-	if (field == FIELD_CODE)
+	if (field == FILTER_FIELD_CODE)
 		return find_name(version == 4 ? icmp_codes : icmpv6_codes, name, number);
 	if (!read_range(name, ':', field, &range))
 		return false;
@@ -145,7 +145,7 @@ static const json_t *unwrap(const json_t *value)
 	return element ? json_object_get(element, "val") : value;
 }
 
-bool values_add_numbers(const struct nft_rule *reading, enum field field, int version, const json_t *value,
+bool values_add_numbers(const struct nft_rule *reading, enum filter_field field, int version, const json_t *value,
 			struct values *values)
 {
 	const json_t *list = members(reading, unwrap(value)), *member, *range;

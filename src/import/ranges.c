@@ -4,27 +4,6 @@
 #include "base/memory.h"
 #include "import/terms.h"
 
-static const struct {
-	const char *name;
-	uint32_t last;
-} fields[FIELD_COUNT] = {
-	[FIELD_PROTOCOL] = { "protocol", 255 }, [FIELD_SPORT] = { "sport", 65535 },
-	[FIELD_DPORT] = { "dport", 65535 },	[FIELD_TYPE] = { "type", 255 },
-	[FIELD_CODE] = { "code", 255 },		[FIELD_VLAN] = { "vlan", 4095 },
-	[FIELD_DSCP] = { "dscp", 63 },		[FIELD_TTL] = { "ttl", 255 },
-	[FIELD_LENGTH] = { "length", 65535 },	[FIELD_ETHERTYPE] = { "ethertype", 65535 },
-};
-
-uint32_t field_last(enum field field)
-{
-	return fields[field].last;
-}
-
-const char *field_name(enum field field)
-{
-	return fields[field].name;
-}
-
 static int compare(const void *left, const void *right)
 {
 	const struct range *a = left, *b = right;

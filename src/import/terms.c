@@ -15,15 +15,15 @@ struct terms terms_all(unsigned families)
 
 static bool has_ip_field(const struct terms *terms)
 {
-	return terms->numbers[FIELD_PROTOCOL].given || terms->numbers[FIELD_DSCP].given ||
-	       terms->numbers[FIELD_TTL].given || terms->source.given || terms->destination.given ||
+	return terms->numbers[FILTER_FIELD_PROTOCOL].given || terms->numbers[FILTER_FIELD_DSCP].given ||
+	       terms->numbers[FILTER_FIELD_TTL].given || terms->source.given || terms->destination.given ||
 	       terms->fragments != FRAGMENT_KIND_ALL || terms->extensions;
 }
 
 static enum terms_result and_numbers(struct pool *pool, const struct terms *a, const struct terms *b,
 				     struct terms *both)
 {
-	for (int field = 0; field < FIELD_COUNT; field++) {
+	for (int field = 0; field < FILTER_FIELD_COUNT; field++) {
 		both->numbers[field] = ranges_and(pool, &a->numbers[field], &b->numbers[field]);
 		if (both->numbers[field].given && !both->numbers[field].count)
 			return TERMS_NEVER;
@@ -74,8 +74,8 @@ static enum terms_result and_marks(const struct terms *a, const struct terms *b,
 
 static bool has_transport_field(const struct terms *terms)
 {
-	return terms->numbers[FIELD_SPORT].given || terms->numbers[FIELD_DPORT].given ||
-	       terms->numbers[FIELD_TYPE].given || terms->numbers[FIELD_CODE].given || terms->flags_mask;
+	return terms->numbers[FILTER_FIELD_SPORT].given || terms->numbers[FILTER_FIELD_DPORT].given ||
+	       terms->numbers[FILTER_FIELD_TYPE].given || terms->numbers[FILTER_FIELD_CODE].given || terms->flags_mask;
 }
 
 /* Later fragments have no ports, so that a rule about ports need not leave them out. False when nothing is left. */
@@ -105,15 +105,16 @@ static bool is_only(const struct ranges *ranges, const uint32_t *values, size_t 
 const char *terms_unsayable(const struct terms *terms)
 {
 	static const uint32_t with_ports[] = { 6, 17, 132 }, icmp[] = { 1 }, icmpv6[] = { 58 };
-	const struct ranges *protocol = &terms->numbers[FIELD_PROTOCOL];
+	const struct ranges *protocol = &terms->numbers[FILTER_FIELD_PROTOCOL];
 
-	if ((terms->numbers[FIELD_SPORT].given || terms->numbers[FIELD_DPORT].given) &&
+	if ((terms->numbers[FILTER_FIELD_SPORT].given || terms->numbers[FILTER_FIELD_DPORT].given) &&
 	    !is_only(protocol, with_ports, 3))
 		return "ports are known of TCP, UDP and SCTP only";
-	if ((terms->numbers[FIELD_TYPE].given || terms->numbers[FIELD_CODE].given) && !is_only(protocol, icmp, 1) &&
-	    !is_only(protocol, icmpv6, 1))
+	if ((terms->numbers[FILTER_FIELD_TYPE].given || terms->numbers[FILTER_FIELD_CODE].given) &&
+	    !is_only(protocol, icmp, 1) && !is_only(protocol, icmpv6, 1))
 		return "a type without ICMP";
-	if (terms->families & FAMILY_OTHER && terms->families != FAMILY_ALL && !terms->numbers[FIELD_ETHERTYPE].given)
+	if (terms->families & FAMILY_OTHER && terms->families != FAMILY_ALL &&
+	    !terms->numbers[FILTER_FIELD_ETHERTYPE].given)
 		return "what is neither IP nor ARP has no word of its own";
 	return NULL;
 }
@@ -138,7 +139,7 @@ enum terms_result terms_and(struct pool *pool, const struct terms *a, const stru
 		return TERMS_NEVER;
 	if (has_ip_field(&made))
 		made.families &= FAMILY_IP;
-	if (made.numbers[FIELD_ETHERTYPE].given)
+	if (made.numbers[FILTER_FIELD_ETHERTYPE].given)
 		made.families &= FAMILY_OTHER;
 	if (made.extensions)
 		made.families &= ~(unsigned)FAMILY_IPV4;
@@ -150,7 +151,7 @@ enum terms_result terms_and(struct pool *pool, const struct terms *a, const stru
 
 static bool same_numbers(const struct terms *a, const struct terms *b)
 {
-	for (int field = 0; field < FIELD_COUNT; field++) {
+	for (int field = 0; field < FILTER_FIELD_COUNT; field++) {
 		const struct ranges *left = &a->numbers[field], *right = &b->numbers[field];
 
 		if (left->given != right->given || left->count != right->count)
@@ -191,7 +192,7 @@ bool terms_plainly_apart(const struct terms *a, const struct terms *b)
 {
 	if (!(a->families & b->families) || (a->flags ^ b->flags) & a->flags_mask & b->flags_mask)
 		return true;
-	for (int field = 0; field < FIELD_COUNT; field++) {
+	for (int field = 0; field < FILTER_FIELD_COUNT; field++) {
 		if (ranges_apart(&a->numbers[field], &b->numbers[field]))
 			return true;
 	}

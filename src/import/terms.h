@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "import/pool.h"
+#include "policy/filter.h"
 #include "policy/prefix.h"
 
 enum terms_family {
@@ -21,20 +22,6 @@ enum terms_family {
 	FAMILY_OTHER = 1 << 3, /* neither IP nor ARP */
 	FAMILY_IP = FAMILY_IPV4 | FAMILY_IPV6,
 	FAMILY_ALL = FAMILY_IP | FAMILY_ARP | FAMILY_OTHER,
-};
-
-enum field {
-	FIELD_PROTOCOL,
-	FIELD_SPORT,
-	FIELD_DPORT,
-	FIELD_TYPE,
-	FIELD_CODE,
-	FIELD_VLAN,
-	FIELD_DSCP,
-	FIELD_TTL,
-	FIELD_LENGTH,
-	FIELD_ETHERTYPE, /* of FAMILY_OTHER */
-	FIELD_COUNT,
 };
 
 /* A range of fewer values that have names is written as a list of them. */
@@ -69,7 +56,7 @@ enum fragment_kind {
 
 struct terms {
 	unsigned families;
-	struct ranges numbers[FIELD_COUNT];
+	struct ranges numbers[FILTER_FIELD_COUNT]; /* an EtherType is of FAMILY_OTHER */
 	struct addresses source, destination;
 	uint8_t flags, flags_mask; /* of TCP: (flags of the packet & mask) == flags */
 	unsigned fragments;	   /* enum fragment_kind */
@@ -108,10 +95,6 @@ bool terms_apart(struct pool *pool, const struct terms *a, const struct terms *b
 
 /* The same as terms_apart when it is true; it takes no memory, and does not see all of them. */
 bool terms_plainly_apart(const struct terms *a, const struct terms *b);
-
-/* What a field can hold at most. */
-uint32_t field_last(enum field field);
-const char *field_name(enum field field);
 
 /* Ranges in normal form from any: the items are copied. */
 struct ranges ranges_make(struct pool *pool, const struct range *items, size_t count);

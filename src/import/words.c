@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "import/import.h"
 #include "packet/protocol.h"
+#include "policy/filter_values.h"
 
 static const uint8_t tcp = 6, icmp = 1, icmpv6 = 58;
 
@@ -15,8 +16,8 @@ struct line {
 
 static bool names_ip(const struct terms *terms)
 {
-	return terms->numbers[FIELD_PROTOCOL].given || terms->numbers[FIELD_DSCP].given ||
-	       terms->numbers[FIELD_TTL].given || terms->source.given || terms->destination.given ||
+	return terms->numbers[FILTER_FIELD_PROTOCOL].given || terms->numbers[FILTER_FIELD_DSCP].given ||
+	       terms->numbers[FILTER_FIELD_TTL].given || terms->source.given || terms->destination.given ||
 	       terms->fragments != FRAGMENT_KIND_ALL || terms->extensions;
 }
 
@@ -57,16 +58,16 @@ static bool is_one(const struct ranges *ranges, uint32_t value)
 	return ranges->count == 1 && ranges->items[0].low == value && ranges->items[0].high == value;
 }
 
-static void print_value(FILE *out, enum field field, const struct terms *terms, uint32_t value)
+static void print_value(FILE *out, enum filter_field field, const struct terms *terms, uint32_t value)
 {
 	char text[PROTOCOL_TEXT_MAX];
 	const char *name = NULL;
 
-	if (field == FIELD_PROTOCOL)
+	if (field == FILTER_FIELD_PROTOCOL)
 		name = protocol_name((uint8_t)value, text);
-	else if (field == FIELD_TYPE)
-		name = icmp_type_name(is_one(&terms->numbers[FIELD_PROTOCOL], icmp) ? 4 : 6, (uint8_t)value);
-	else if (field == FIELD_ETHERTYPE)
+	else if (field == FILTER_FIELD_TYPE)
+		name = icmp_type_name(is_one(&terms->numbers[FILTER_FIELD_PROTOCOL], icmp) ? 4 : 6, (uint8_t)value);
+	else if (field == FILTER_FIELD_ETHERTYPE)
 		name = ethertype_name((uint16_t)value, text);
 	if (name)
 		fputs(name, out);
@@ -74,12 +75,12 @@ static void print_value(FILE *out, enum field field, const struct terms *terms, 
 		fprintf(out, "%u", value);
 }
 
-static bool has_names(enum field field)
+static bool has_names(enum filter_field field)
 {
-	return field == FIELD_PROTOCOL || field == FIELD_TYPE || field == FIELD_ETHERTYPE;
+	return field == FILTER_FIELD_PROTOCOL || field == FILTER_FIELD_TYPE || field == FILTER_FIELD_ETHERTYPE;
 }
 
-static void print_range(FILE *out, enum field field, const struct terms *terms, const struct range *range)
+static void print_range(FILE *out, enum filter_field field, const struct terms *terms, const struct range *range)
 {
 	bool named = has_names(field);
 
@@ -93,7 +94,7 @@ static void print_range(FILE *out, enum field field, const struct terms *terms, 
 }
 
 /* True when it is printed as several values. */
-static bool is_several(enum field field, const struct range *range)
+static bool is_several(enum filter_field field, const struct range *range)
 {
 	return range->high > range->low && range->high - range->low < NAMES_MAX && has_names(field);
 }
@@ -114,21 +115,21 @@ static size_t find_holes(const struct ranges *ranges, uint32_t last, struct rang
 	return count;
 }
 
-static void print_ranges(FILE *out, enum field field, const struct terms *terms)
+static void print_ranges(FILE *out, enum filter_field field, const struct terms *terms)
 {
 	const struct ranges *ranges = &terms->numbers[field];
 	CLEANUP_FREE struct range *holes = xcalloc(ranges->count + 1, sizeof(*holes));
-	size_t hole_count = find_holes(ranges, field_last(field), holes);
-	bool can_negate = field != FIELD_TYPE && field != FIELD_CODE;
+	size_t hole_count = find_holes(ranges, filter_field_max(field), holes);
+	bool can_negate = field != FILTER_FIELD_TYPE && field != FILTER_FIELD_CODE;
 	bool negated = can_negate && hole_count &&
-		       hole_count < ranges->count + (ranges->items[0].high == field_last(field) &&
+		       hole_count < ranges->count + (ranges->items[0].high == filter_field_max(field) &&
 						     holes[0].low == holes[0].high);
 	const struct range *items = negated ? holes : ranges->items;
 	size_t count = negated ? hole_count : ranges->count;
 
 	bool list = count > 1 || is_several(field, &items[0]);
 
-	fprintf(out, " %s%s%s", field_name(field), negated ? " not" : "", list ? " {" : "");
+	fprintf(out, " %s%s%s", filter_field_name(field), negated ? " not" : "", list ? " {" : "");
 	for (size_t i = 0; i < count; i++) {
 		fputs(i ? ", " : " ", out);
 		print_range(out, field, terms, &items[i]);
@@ -151,50 +152,19 @@ static void print_addresses(FILE *out, const char *word, const struct addresses 
 	fputs(addresses->count > 1 ? " }" : "", out);
 }
 
-static void print_flag_list(FILE *out, uint8_t flags)
-{
-	static const char *const names[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
-	bool first = true;
-
-	if (!flags || flags == 0xff) {
-		fputs(flags ? "all" : "none", out);
-		return;
-	}
-	for (int bit = 0; bit < 8; bit++) {
-		if (!(flags & 1 << bit))
-			continue;
-		fprintf(out, "%s%s", first ? "" : ",", names[bit]);
-		first = false;
-	}
-}
-
-static void print_flags(FILE *out, const struct terms *terms)
-{
-	if (!terms->flags_mask)
-		return;
-	fputs(" flags ", out);
-	print_flag_list(out, terms->flags);
-	if (terms->flags == terms->flags_mask)
-		return;
-	fputs("/", out);
-	print_flag_list(out, terms->flags_mask);
-}
-
 static void print_marks(FILE *out, const struct terms *terms, unsigned fragments)
 {
-	static const char *const extensions[] = { "hop-by-hop", "routing", "fragment", "destination",
-						  "authentication" };
 	const uint8_t *m = terms->mac;
 
 	if (fragments != FRAGMENT_KIND_ALL)
 		fprintf(out, " fragment %s",
-			fragments == FRAGMENT_KIND_NONE	   ? "none"
-			: fragments == FRAGMENT_KIND_FIRST ? "first"
-			: fragments == FRAGMENT_KIND_LATER ? "later"
-							   : "any");
-	for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
+			filter_fragment_words[fragments == FRAGMENT_KIND_NONE	 ? FILTER_IS_NO_FRAGMENT
+					      : fragments == FRAGMENT_KIND_FIRST ? FILTER_IS_FIRST_FRAGMENT
+					      : fragments == FRAGMENT_KIND_LATER ? FILTER_IS_LATER_FRAGMENT
+										 : FILTER_IS_FRAGMENT]);
+	for (int i = 0; i < FILTER_EXTENSION_COUNT; i++) {
 		if (terms->extensions & 1U << i)
-			fprintf(out, " extension %s", extensions[i]);
+			fprintf(out, " extension %s", filter_extension_words[i]);
 	}
 	if (terms->has_mac)
 		fprintf(out, " mac %02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
@@ -208,7 +178,7 @@ static bool says_family(const struct addresses *addresses)
 /* Family and protocol, as far as nothing else in the line says them. */
 static void print_head(FILE *out, const struct terms *terms, unsigned family)
 {
-	const struct ranges *protocol = &terms->numbers[FIELD_PROTOCOL];
+	const struct ranges *protocol = &terms->numbers[FILTER_FIELD_PROTOCOL];
 
 	if (family == FAMILY_ARP)
 		fputs(" arp", out);
@@ -221,25 +191,17 @@ static void print_head(FILE *out, const struct terms *terms, unsigned family)
 		fputs(family == FAMILY_IPV4 ? " ipv4" : " ipv6", out);
 	if (is_one(protocol, tcp) || is_one(protocol, 17) || is_one(protocol, 132)) {
 		putc(' ', out);
-		print_value(out, FIELD_PROTOCOL, terms, protocol->items[0].low);
+		print_value(out, FILTER_FIELD_PROTOCOL, terms, protocol->items[0].low);
 	} else if (protocol->given) {
-		print_ranges(out, FIELD_PROTOCOL, terms);
+		print_ranges(out, FILTER_FIELD_PROTOCOL, terms);
 	}
 }
 
 static void print_action(FILE *out, const struct item *item)
 {
-	static const char *const rejects[] = {
-		[FILTER_REJECT_RESET] = "tcp-reset",
-		[FILTER_REJECT_PORT] = "port-unreachable",
-		[FILTER_REJECT_HOST] = "host-unreachable",
-		[FILTER_REJECT_NET] = "net-unreachable",
-		[FILTER_REJECT_PROHIBITED] = "admin-prohibited",
-	};
-
 	fputs(item->verdict == RULE_ACCEPT ? "accept" : item->verdict == RULE_DROP ? "drop" : "reject", out);
-	if (item->verdict == RULE_REJECT && rejects[item->rule->reject])
-		fprintf(out, " with %s", rejects[item->rule->reject]);
+	if (item->verdict == RULE_REJECT && item->rule->reject >= FILTER_REJECT_RESET)
+		fprintf(out, " with %s", filter_reject_words[item->rule->reject - FILTER_REJECT_RESET]);
 }
 
 static void print_modifiers(FILE *out, const struct item *item)
@@ -295,11 +257,11 @@ static void print_line(FILE *out, const struct item *item, struct line line)
 		print_addresses(out, "from", &terms->source);
 	if (terms->destination.given)
 		print_addresses(out, "to", &terms->destination);
-	for (int field = FIELD_SPORT; field < FIELD_COUNT; field++) {
+	for (int field = FILTER_FIELD_SPORT; field < FILTER_FIELD_COUNT; field++) {
 		if (terms->numbers[field].given)
 			print_ranges(out, field, terms);
-		if (field == FIELD_DPORT)
-			print_flags(out, terms);
+		if (field == FILTER_FIELD_DPORT && terms->flags_mask)
+			filter_print_flags(out, terms->flags, terms->flags_mask);
 	}
 	print_marks(out, terms, line.fragments);
 	print_modifiers(out, item);

@@ -107,6 +107,9 @@ void filter_rule_copy(struct filter_rule *to, const struct filter_rule *from);
  * order inside lists. */
 void filter_print_rule(FILE *out, const struct filter_rule *rule);
 
+/* " flags syn/syn,ack". */
+void filter_print_flags(FILE *out, uint8_t flags, uint8_t mask);
+
 /* "ipv4". */
 const char *filter_family_name(enum filter_family family);
 

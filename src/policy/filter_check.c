@@ -165,7 +165,7 @@ static int check_tcp(const struct filter_rule *rule, struct error *error)
 		return 0;
 	if (rule->flags_where.line) {
 		err = error_at(error, rule->flags_where, "`flags` in a rule that is not about tcp alone");
-		error_hint(error, "write: tcp flags %s", filter_flag_words[1]);
+		error_hint(error, "write: tcp flags syn");
 		return err;
 	}
 	if (rule->reject != FILTER_REJECT_RESET)

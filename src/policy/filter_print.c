@@ -98,7 +98,7 @@ static void print_addresses(FILE *out, const char *word, const struct filter_add
 	}
 }
 
-static void print_flag_words(FILE *out, uint8_t flags)
+static void print_flag_list(FILE *out, uint8_t flags)
 {
 	bool first = true;
 
@@ -109,21 +109,19 @@ static void print_flag_words(FILE *out, uint8_t flags)
 	for (int bit = 0; bit < 8; bit++) {
 		if (!(flags & 1 << bit))
 			continue;
-		fprintf(out, "%s%s", first ? "" : ",", filter_flag_words[bit]);
+		fprintf(out, "%s%s", first ? "" : ",", tcp_flag_name((unsigned)bit));
 		first = false;
 	}
 }
 
-static void print_flags(FILE *out, const struct filter_rule *rule)
+void filter_print_flags(FILE *out, uint8_t flags, uint8_t mask)
 {
-	if (!rule->flags_where.line)
-		return;
 	fputs(" flags ", out);
-	print_flag_words(out, rule->flags);
-	if (rule->flags == rule->flags_mask || (!rule->flags && rule->flags_mask == 0xff))
+	print_flag_list(out, flags);
+	if (flags == mask || (!flags && mask == 0xff))
 		return;
 	putc('/', out);
-	print_flag_words(out, rule->flags_mask);
+	print_flag_list(out, mask);
 }
 
 static void print_matches(FILE *out, const struct filter_rule *rule)
@@ -135,7 +133,8 @@ static void print_matches(FILE *out, const struct filter_rule *rule)
 	print_field(out, rule, FILTER_FIELD_DPORT);
 	print_field(out, rule, FILTER_FIELD_TYPE);
 	print_field(out, rule, FILTER_FIELD_CODE);
-	print_flags(out, rule);
+	if (rule->flags_where.line)
+		filter_print_flags(out, rule->flags, rule->flags_mask);
 	for (int field = FILTER_FIELD_VLAN; field <= FILTER_FIELD_LENGTH; field++)
 		print_field(out, rule, (enum filter_field)field);
 	if (rule->fragment_where.line)

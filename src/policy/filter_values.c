@@ -36,9 +36,6 @@ const char *const filter_reject_words[] = {
 };
 const size_t filter_reject_word_count = COUNT(filter_reject_words);
 
-/* RFC 9293, section 3.1, from the lowest bit on. */
-const char *const filter_flag_words[FLAG_BITS] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
-
 struct named {
 	uint8_t number;
 	const char *name;
@@ -355,8 +352,11 @@ int filter_word_parse(const char *text, struct location where, const char *const
 /* The bits of "syn,ack", which ends at `end`; blanks do not count. */
 static int parse_bits(const char *text, const char *end, struct location where, uint8_t *bits, struct error *error)
 {
-	static const char *const words[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "none", "all" };
+	const char *words[FLAG_BITS + 2] = { [FLAG_BITS] = "none", "all" };
 	uint8_t result = 0;
+
+	for (unsigned bit = 0; bit < FLAG_BITS; bit++)
+		words[bit] = tcp_flag_name(bit);
 
 	for (const char *at = text; at < end;) {
 		char word[16];

@@ -35,7 +35,6 @@ bool filter_number_parse(const char *text, uint32_t low, uint32_t high, uint32_t
 extern const char *const filter_fragment_words[];
 extern const char *const filter_extension_words[];
 extern const char *const filter_reject_words[]; /* from FILTER_REJECT_RESET on */
-extern const char *const filter_flag_words[];	/* by bit */
 extern const size_t filter_reject_word_count;
 
 /* The name of a DSCP, or NULL. */

@@ -45,3 +45,39 @@ def test_rules_that_only_a_walk_tells_apart_are_named(check):
 def test_rules_that_differ_in_addresses_and_ports_need_no_walk(check):
     said, warned = check(*(f"drop tcp from 10.{number}.0.0/16 dport {number + 1}" for number in range(200)))
     assert not warned
+
+
+def check_text(tmp_path, text):
+    path = tmp_path / "check.policy"
+    path.write_text(text)
+    result = sh(SLUICE, "check", path)
+    return result.stdout, result.stderr.replace(str(path), "P").splitlines()
+
+
+def test_what_limits_are_made_into(tmp_path):
+    said, warned = check_text(tmp_path, """interface eth0 {
+        limit {
+            tcp dport { 80, 443 } 100/s per source
+            all 10mbit/s
+        }
+        filter { accept ipv4 }
+    }""")
+    assert "default pass, 3 rules\n  limit: 2 limits, 4 boxes in IPv4, 3 in IPv6\n" in said and not warned
+    assert "  filter: 1 rule, 1 boxes in IPv4, 0 in IPv6\n" in said
+
+
+def test_what_is_odd_about_limits_is_told_where_it_stands(tmp_path):
+    _, warned = check_text(tmp_path, """set banned dynamic size 9
+    interface eth0 {
+        limit {
+            tcp 100/s per source ban @banned
+            tcp dport 80 100/s
+            udp 6/m per source
+        }
+    }""")
+    assert warned == [
+        "P:4:38: warning: sources are banned into @banned, but nothing drops what is from it; write in a block: from "
+        "@banned",
+        "P:5:13: warning: this limit is never reached: the one at line 4 has all of it",
+        "P:6:21: warning: so slow a limit per source holds everybody back once a flood from random sources brings some "
+        "104857 packets a second"]

@@ -337,6 +337,17 @@ def test_a_printed_macro_under_another_name_is_a_policy(tmp_path):
         assert sh(SLUICE, "check", policy).stderr == ""
 
 
+def test_places_in_the_ready_macros_are_told_with_their_file(tmp_path):
+    twice, unreached = tmp_path / "twice.policy", tmp_path / "unreached.policy"
+    twice.write_text("interface eth0 { block { use martians\nfrom { 127.0.0.0/8, ::1 } } }\n")
+    unreached.write_text("interface eth0 { filter { use bogus-tcp\ndrop tcp dport 0\n} }\n")
+    said = sh(SLUICE, "check", twice, check=False).stderr
+    assert ":2:6: error: the block has the same `from` target twice\n" in said
+    assert re.search(r"\nthe other one is at defences:\d+\n", said), said
+    said = sh(SLUICE, "check", unreached).stderr
+    assert re.search(r":2:1: warning: this rule is never reached: the one at defences:\d+ has all of it\n", said), said
+
+
 def test_stats_and_rules_name_the_text_that_defences_prints():
     """defences:LINE is that line of what `sluice defences` prints."""
     line, = judge("filter { use bogus-tcp }", [ether(FROM4 / TCP(flags="SF"))])

@@ -159,3 +159,16 @@ def test_a_limit_goes_by_the_clock_of_the_capture(files):
         frame.time = 1000 + 2 * number
     wrpcap(str(files / "frames.pcap"), frames)
     assert "10 packets: 0 with another verdict, 10 by another rule" in diff("old.policy", "new.policy", "frames.pcap")
+
+
+def test_limits_are_told_in_the_words_of_the_policy(files):
+    (files / "old.policy").write_text("""set banned dynamic size 9
+interface port0 { block { from @banned } log drops 1/10
+    limit { udp 100/s per source ban @banned; tcp 5mbit/s } }""")
+    (files / "new.policy").write_text("""set banned dynamic size 9
+interface port0 { block { from @banned } log drops 1/100
+    limit { tcp 5mbit/s; dport 53 udp 200/s else drop per source ban @banned 120s } filter { } }""")
+    assert [(line["change"], line["within"][1:], line["line"]) for line in objects("old.policy", "new.policy")] == [
+        ("gone", [], "log drops 1/10"), ("new", [], "log drops 1/100"),
+        ("gone", ["limit"], "udp 100/s per source ban @banned"),
+        ("new", ["limit"], "udp dport 53 200/s per source ban @banned 2m"), ("new", [], "filter { }")]

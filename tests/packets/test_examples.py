@@ -73,6 +73,16 @@ JUDGEMENTS = [
     ("firewall", "eth0", "icmpv6 fe80::1 to ff02::1 type nd-neighbor-solicit", "failsafe", None),
     ("firewall", "eth0", "arp 203.0.113.5 to 192.0.2.80", "failsafe", None),
 
+    ("under-attack", "eth0", "tcp 203.0.113.5 to 192.0.2.80:443 syn", "filter-rule", "accept tcp dport { 80, 443 }"),
+    ("under-attack", "eth0", "udp 203.0.113.5:53 to 192.0.2.80:40000", "filter-rule", "accept udp sport { 53, 123 }"),
+    ("under-attack", "eth0", "udp 203.0.113.5:19 to 192.0.2.80:40000", "default", None),
+    ("under-attack", "eth0", "udp [2001:db8:1::1]:5000 to [2001:db8:2::80]:443", "filter-rule",
+     "accept udp dport 443"),
+    ("under-attack", "eth0", "tcp 198.51.100.9 to 192.0.2.80:22 syn", "filter-rule",
+     "accept tcp from @friends dport 22 flags syn/syn,ack limit 10/m per source"),
+    ("under-attack", "eth0", "tcp 203.0.113.9 to 192.0.2.80:22 syn", "default", None),
+    ("under-attack", "eth0", "arp 203.0.113.5 to 192.0.2.80", "failsafe", None),
+
     ("gateway", "wan0", "tcp 192.168.1.1 to 198.51.100.7:80", "block-source", "from @bogons"),
     ("gateway", "wan0", "tcp 198.51.100.9 to 198.51.100.7:80", "block-source", "from @inside"),
     ("gateway", "wan0", "udp [2001:db8:100::1]:9 to [2001:db8:100::2]:9", "block-source", "from @inside"),
@@ -141,7 +151,7 @@ def test_example_judges_as_its_comments_say(policy, interface, packet, reason, r
     assert said["reason"] == reason
     assert said.get("rule_text") == rule
     assert said.get("rule") == (rule and place_of(rule, interface, policy, said["rule"]))
-    passes = reason == "failsafe" or (reason == "default" and policy not in ("lockdown", "firewall"))
+    passes = reason == "failsafe" or (reason == "default" and policy not in ("lockdown", "firewall", "under-attack"))
     passes = passes or (reason == "filter-rule" and rule.startswith("accept"))
     assert said["verdict"] == ("pass" if passes else "tx" if reason == "filter-reject" else "drop")
 

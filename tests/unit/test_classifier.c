@@ -197,7 +197,7 @@ static void test_equal_boxes_count_once(void **unused)
 		struct matches matches = { 0 };
 		struct classifier_report report;
 
-		for (uint32_t rule = 0; rule < 5000; rule++) {
+		for (uint32_t rule = 0; rule < 8000; rule++) {
 			struct match match = match_any(version, rule);
 
 			match_prefix(&match.source, (uint64_t)(rule % 3) << 60, 0, 4);
@@ -248,6 +248,63 @@ static void test_more_than_can_be_parted_is_an_error(void **unused)
 	free(matches.items);
 }
 
+static void error_says(struct matches *matches, int version, const char *what)
+{
+	struct classifier classifier;
+	struct error error = { 0 };
+
+	assert_int_equal(classifier_build(matches, version, &classifier, &error), -E2BIG);
+	assert_string_equal(error.what, what);
+	free(matches->items);
+}
+
+static void test_more_combinations_of_ports_than_have_numbers(void **unused)
+{
+	struct matches matches = { 0 };
+
+	for (uint32_t i = 0; i <= CLASSIFIER_LANES_MAX; i++) {
+		struct match match = match_any(4, i / 2);
+
+		match_lane(&match, FILTER_SOURCE_PORT_SHIFT, i >> 16, i >> 16);
+		match_lane(&match, FILTER_DESTINATION_PORT_SHIFT, i & 0xffff, i & 0xffff);
+		matches_add(&matches, match);
+	}
+	error_says(&matches, 4, "the filter has 131073 combinations of ports and protocols; the limit is 131072");
+}
+
+static void test_more_combinations_of_extras_than_have_numbers(void **unused)
+{
+	struct matches matches = { 0 };
+
+	for (uint32_t i = 0; i < CLASSIFIER_EXTRAS_MAX; i++) {
+		struct match match = match_any(6, i);
+
+		match.extra.mac_mask = (1ULL << 48) - 1;
+		match.extra.mac = i;
+		matches_add(&matches, match);
+	}
+	error_says(&matches, 6,
+		   "the filter has 65536 combinations of MAC, VLAN, flags, length and the like; the limit is 65535");
+}
+
+/* As many as have numbers are shared by all trees; what is cut from then on is cut with those. */
+static void test_all_windows_are_in_use(void **unused)
+{
+	struct matches matches = { 0 };
+	struct classifier_report report;
+	uint64_t state = 1;
+
+	for (uint32_t rule = 0; rule < 8000; rule++) {
+		struct match match = match_any(6, rule);
+
+		random_addresses(&state, &match, 6, 0xff);
+		random_lanes(&state, &match);
+		matches_add(&matches, match);
+	}
+	report = hold(&matches, 6, 5000);
+	assert_int_equal(report.windows, CLASSIFIER_WINDOWS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +316,9 @@ int main(void)
 		cmocka_unit_test(test_equal_boxes_count_once),
 		cmocka_unit_test(test_one_huge_leaf_is_no_leaf),
 		cmocka_unit_test(test_more_than_can_be_parted_is_an_error),
+		cmocka_unit_test(test_more_combinations_of_ports_than_have_numbers),
+		cmocka_unit_test(test_more_combinations_of_extras_than_have_numbers),
+		cmocka_unit_test(test_all_windows_are_in_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,57 +213,61 @@ static void test_sources_over_the_limit_hold_few_others_back(void **state)
 	assert_true(million < 0.45);
 }
 
+/* Threads that all want more than there is, of a burst of TOGETHER packets. */
 #define THREADS 4
 #define TOGETHER 400000
 
 struct race {
 	struct limits *limits;
 	struct limit limit;
-	bool anyway;
+	int (*take)(struct limits *limits, const struct limit *limit);
 	unsigned passed;
 };
+
+static int alone(struct limits *limits, const struct limit *limit)
+{
+	return limit_take(&limits->rules[0], limit);
+}
+
+static int shared(struct limits *limits, const struct limit *limit)
+{
+	return limit_take_either(&limits->first[0], &limits->second[0], limit);
+}
 
 static void *run(void *context)
 {
 	struct race *race = context;
 
 	for (unsigned i = 0; i < TOGETHER; i++)
-		race->passed += race->anyway ? limit_take_anyway(&race->limits->rules[7], &race->limit)
-					     : limit_is_within(race->limits, &race->limit);
+		race->passed += race->take(race->limits, &race->limit);
 	return NULL;
-}
-
-/* Threads that all want more than there is, of a burst of TOGETHER packets. */
-static void check_race(struct limit limit, bool anyway)
-{
-	struct limits *limits = new_limits();
-	struct race races[THREADS];
-	pthread_t threads[THREADS];
-	unsigned passed = 0;
-
-	limit.now = START;
-	limits->rules[7] = START;
-	for (int i = 0; i < THREADS; i++) {
-		races[i] = (struct race){ .limits = limits, .limit = limit, .anyway = anyway };
-		assert_int_equal(pthread_create(&threads[i], NULL, run, &races[i]), 0);
-	}
-	for (int i = 0; i < THREADS; i++) {
-		pthread_join(threads[i], NULL);
-		passed += races[i].passed;
-	}
-	assert_in_range(passed, TOGETHER - THREADS, TOGETHER);
-	free(limits);
 }
 
 static void test_no_packet_passes_uncounted_while_others_write(void **state)
 {
+	static int (*const takes[])(struct limits *, const struct limit *) = { alone, shared };
 	const struct filter_more more = packets(1000, TOGETHER);
-	struct limit shared = limit_of(1, &more, 60), alone = shared;
+	struct limit limit = limit_of(1, &more, 60);
 
-	alone.key.version = 0;
-	check_race(alone, false);
-	check_race(shared, false);
-	check_race(alone, true);
+	limit.now = START;
+	for (size_t t = 0; t < sizeof(takes) / sizeof(takes[0]); t++) {
+		struct limits *limits = new_limits();
+		struct race races[THREADS];
+		pthread_t threads[THREADS];
+		unsigned passed = 0;
+
+		limits->rules[0] = limits->first[0] = limits->second[0] = START;
+		for (int i = 0; i < THREADS; i++) {
+			races[i] = (struct race){ .limits = limits, .limit = limit, .take = takes[t] };
+			assert_int_equal(pthread_create(&threads[i], NULL, run, &races[i]), 0);
+		}
+		for (int i = 0; i < THREADS; i++) {
+			pthread_join(threads[i], NULL);
+			passed += races[i].passed;
+		}
+		assert_int_equal(passed, TOGETHER);
+		free(limits);
+	}
 }
 
 int main(void)
