@@ -13,6 +13,13 @@
 
 #define WINDOW 160 /* bytes of a line that are shown */
 
+char *location_text(struct location where, struct location seen_from)
+{
+	if (!strcmp(where.file, seen_from.file))
+		return xasprintf("line %d", where.line);
+	return xasprintf("%s:%d", where.file, where.line);
+}
+
 static void set(struct error *error, struct location where, const char *format, va_list arguments)
 {
 	snprintf(error->file, sizeof(error->file), "%s", where.file ? where.file : "");

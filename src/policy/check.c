@@ -231,6 +231,7 @@ static bool find_twice(const struct mention *mentions, size_t count, const struc
 static int check_targets(const struct block *block, struct error *error)
 {
 	CLEANUP_FREE struct mention *mentions = NULL;
+	CLEANUP_FREE char *other = NULL;
 	const struct mention *again, *before;
 	size_t count = 0, capacity = 0;
 	int err = 0;
@@ -248,7 +249,8 @@ static int check_targets(const struct block *block, struct error *error)
 	if (find_twice(mentions, count, &again, &before)) {
 		err = error_at(error, again->target->where, "the block has the same `%s` target twice",
 			       block_kind_name(again->kind));
-		error_hint(error, "the other one is at line %d", before->target->where.line);
+		other = location_text(before->target->where, again->target->where);
+		error_hint(error, "the other one is at %s", other);
 	}
 	for (size_t i = 0; i < count; i++)
 		free(mentions[i].sorted);

@@ -7,18 +7,25 @@
 #include "base/nearest.h"
 #include "policy/parse.h"
 
-void build_stage(struct parse *parse, enum macro_stage stage, struct location where)
+/* Rules go there from now on. */
+static void begin_stage(struct parse *parse, enum macro_stage stage, struct location where, struct block *block,
+			struct filter_list *rules)
 {
-	struct macro *macro = parse->macro;
-
 	parse->stage = stage;
 	parse->stage_where = where;
-	parse->block = macro ? &macro->block : &build_newest(parse)->block;
+	parse->block = block;
+	parse->rules = rules;
 	parse->rule_line = 0;
-	if (macro)
-		parse->rules = &macro->rules;
-	else
-		parse->rules = stage == MACRO_LIMIT ? &build_newest(parse)->limit : &build_newest(parse)->filter;
+}
+
+int build_stage(struct parse *parse, enum macro_stage stage, struct location where)
+{
+	struct interface *interface = build_newest(parse);
+	struct filter_list *rules = stage == MACRO_LIMIT ? &interface->limit : &interface->filter;
+	struct location *place = stage == MACRO_BLOCK ? &interface->block.where : &rules->where;
+
+	begin_stage(parse, stage, where, &interface->block, rules);
+	return build_statement(parse, place, where, macro_stage_name(stage));
 }
 
 static int refuse_name(struct parse *parse, const struct macro *macro)
@@ -63,7 +70,7 @@ int build_macro_begin(struct parse *parse, enum macro_stage stage)
 	struct macro *macro = parse->macro;
 
 	macro->stage = stage;
-	build_stage(parse, stage, macro->where);
+	begin_stage(parse, stage, macro->where, &macro->block, &macro->rules);
 	for (int s = 0; s < MACRO_STAGES; s++) {
 		const struct macro *other = macro_find(parse->policy, macro->name, (enum macro_stage)s);
 

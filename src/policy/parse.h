@@ -70,8 +70,8 @@ int build_prefix(struct parse *parse, struct location where, char *text);
 int build_prefix_target(struct parse *parse, struct location where, char *text);
 int build_list_end(struct parse *parse);
 
-/* A stage of an interface, whose word stands at `where`, or of a macro: rules go there from then on. */
-void build_stage(struct parse *parse, enum macro_stage stage, struct location where);
+/* A stage of the newest interface, whose word stands at `where`: rules go there from then on. */
+int build_stage(struct parse *parse, enum macro_stage stage, struct location where);
 
 /* A macro: its name, its stage, and its end. */
 int build_macro(struct parse *parse, struct location where, char *name);

@@ -136,25 +136,17 @@ prefix:
 ;
 
 macro:
-  macro_name block_macro block_body "}"		{ TRY(build_macro_end(parse)); }
-| macro_name limit_macro limits "}"		{ TRY(build_macro_end(parse)); }
-| macro_name filter_macro filter_rules "}"	{ TRY(build_macro_end(parse)); }
+  macro_name "{ of a block" { TRY(build_macro_begin(parse, MACRO_BLOCK)); } block_body macro_end
+| macro_name "{ of a limit" { TRY(build_macro_begin(parse, MACRO_LIMIT)); } limits macro_end
+| macro_name "{ of a filter" { TRY(build_macro_begin(parse, MACRO_FILTER)); } filter_rules macro_end
 ;
 
 macro_name:
   "macro" NAME		{ TRY(build_macro(parse, @2, $2)); }
 ;
 
-block_macro:
-  "{ of a block"	{ TRY(build_macro_begin(parse, MACRO_BLOCK)); }
-;
-
-limit_macro:
-  "{ of a limit"	{ TRY(build_macro_begin(parse, MACRO_LIMIT)); }
-;
-
-filter_macro:
-  "{ of a filter"	{ TRY(build_macro_begin(parse, MACRO_FILTER)); }
+macro_end:
+  "}"			{ TRY(build_macro_end(parse)); }
 ;
 
 interface:
@@ -232,10 +224,7 @@ block:
 ;
 
 block_word:
-  "block" {
-	TRY(build_statement(parse, &build_newest(parse)->block.where, @1, "block"));
-	build_stage(parse, MACRO_BLOCK, @1);
-  }
+  "block"		{ TRY(build_stage(parse, MACRO_BLOCK, @1)); }
 ;
 
 block_body:
@@ -271,10 +260,7 @@ limit:
 ;
 
 limit_word:
-  "limit" {
-	TRY(build_statement(parse, &build_newest(parse)->limit.where, @1, "limit"));
-	build_stage(parse, MACRO_LIMIT, @1);
-  }
+  "limit"		{ TRY(build_stage(parse, MACRO_LIMIT, @1)); }
 ;
 
 limits:
@@ -350,10 +336,7 @@ filter:
 ;
 
 filter_word:
-  "filter" {
-	TRY(build_statement(parse, &build_newest(parse)->filter.where, @1, "filter"));
-	build_stage(parse, MACRO_FILTER, @1);
-  }
+  "filter"		{ TRY(build_stage(parse, MACRO_FILTER, @1)); }
 ;
 
 separators:

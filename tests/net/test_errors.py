@@ -42,6 +42,8 @@ HELP = """usage: sluice [-n NETNS] VERB …
               judge every packet of a capture
   diff      OLD NEW [PCAP] [-j] [--interface NAME]
               what another policy would change
+  defences  [NAME]
+              the ready macros, as they are written
   import    iptables|nft [FILE…|-] [--interface NAME] [--stateless]
               from another firewall
   bench     POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]
@@ -67,6 +69,7 @@ USAGE = {
     "explain": "usage: sluice explain POLICY|IFACE PACKET… [-j] [--interface NAME]\n",
     "replay": "usage: sluice replay POLICY PCAP [-j] [--interface NAME]\n",
     "diff": "usage: sluice diff OLD NEW [PCAP] [-j] [--interface NAME]\n",
+    "defences": "usage: sluice defences [NAME]\n",
     "import": "usage: sluice import iptables|nft [FILE…|-] [--interface NAME] [--stateless]\n",
 }
 
@@ -119,7 +122,7 @@ def test_missing_namespace():
     ("check", []), ("check", ["a", "b"]), ("apply", []), ("apply", ["a", "b"]), ("confirm", ["a"]), ("rollback", ["a"]),
     ("down", ["a", "b"]),
     ("show", ["a"]), ("stats", ["a", "b"]), ("top", ["a", "b"]), ("top", ["--once"]), ("explain", []), ("explain", ["a"]), ("replay", []), ("replay", ["a"]),
-    ("replay", ["a", "b", "c"]), ("diff", ["a"]), ("diff", ["a", "b", "c", "d"]), ("import", []), ("import", ["ipchains"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
+    ("replay", ["a", "b", "c"]), ("defences", ["a", "b"]), ("diff", ["a"]), ("diff", ["a", "b", "c", "d"]), ("import", []), ("import", ["ipchains"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
 def test_wrong_number_of_arguments(verb, arguments):
     says(run(verb, *arguments), 2, USAGE[verb])
 

@@ -309,6 +309,45 @@ def test_every_ready_macro_is_tested():
     assert [name for name in MACROS if f'"{name}"' not in text and f"use {name} " not in text] == []
 
 
+def test_what_is_printed_is_what_runs():
+    with open(os.path.join(TOP, "src/policy/defences.policy"), encoding="utf-8") as file:
+        text = file.read()
+    assert sh(SLUICE, "defences").stdout == text
+    parts = [text_of(name) for name in MACROS]
+    assert [part.count("\nmacro ") for part in parts] == [len(stages) for stages in MACROS.values()]
+    assert "\n".join(parts).rstrip() == text[text.index("\n\n") + 2:].rstrip()
+
+
+@pytest.mark.parametrize("name, hint", [("bogus-tpc", 'did you mean "bogus-tcp"?'),
+                                        ("martian", 'did you mean "martians"?'),
+                                        ("x", '"sluice defences" prints all of them'),
+                                        ("", '"sluice defences" prints all of them')])
+def test_unknown_name(name, hint):
+    result = sh(SLUICE, "defences", name, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f'sluice: there is no ready macro "{name}"\n{hint}\n'
+
+
+def test_a_printed_macro_under_another_name_is_a_policy(tmp_path):
+    """As its text says: to change one, print it and give it a name of your own."""
+    for name, stages in MACROS.items():
+        policy = tmp_path / f"{name}.policy"
+        uses = "".join(f"{stage} {{ use my-{name} }}" for stage in stages)
+        policy.write_text(text_of(name).replace(f"macro {name} ", f"macro my-{name} ") + f"interface eth0 {{ {uses} }}")
+        assert sh(SLUICE, "check", policy).stderr == ""
+
+
+def test_places_in_the_ready_macros_are_told_with_their_file(tmp_path):
+    twice, unreached = tmp_path / "twice.policy", tmp_path / "unreached.policy"
+    twice.write_text("interface eth0 { block { use martians\nfrom { 127.0.0.0/8, ::1 } } }\n")
+    unreached.write_text("interface eth0 { filter { use bogus-tcp\ndrop tcp dport 0\n} }\n")
+    said = sh(SLUICE, "check", twice, check=False).stderr
+    assert ":2:6: error: the block has the same `from` target twice\n" in said
+    assert re.search(r"\nthe other one is at defences:\d+\n", said), said
+    said = sh(SLUICE, "check", unreached).stderr
+    assert re.search(r":2:1: warning: this rule is never reached: the one at defences:\d+ has all of it\n", said), said
+
+
 def test_stats_and_rules_name_the_text_that_defences_prints():
     """defences:LINE is that line of what `sluice defences` prints."""
     line, = judge("filter { use bogus-tcp }", [ether(FROM4 / TCP(flags="SF"))])
