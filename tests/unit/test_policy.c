@@ -182,13 +182,17 @@ static const struct wrong wrongs[] = {
 
 	/* What later versions have. */
 	{ "later_synproxy", "interface eth0 { synproxy { } }", NULL, 1, 18,
-	  "the synproxy stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
+	  "the synproxy stage is not part of this version of Sluice",
+	  "this version has the block, limit and filter stages" },
 	{ "later_balance", "interface eth0 { balance web }", NULL, 1, 18,
-	  "the balance stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
+	  "the balance stage is not part of this version of Sluice",
+	  "this version has the block, limit and filter stages" },
 	{ "later_route", "interface eth0 { route }", NULL, 1, 18,
-	  "the route stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
+	  "the route stage is not part of this version of Sluice",
+	  "this version has the block, limit and filter stages" },
 	{ "later_capture", "interface eth0 { capture }", NULL, 1, 18,
-	  "the capture stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
+	  "the capture stage is not part of this version of Sluice",
+	  "this version has the block, limit and filter stages" },
 	{ "later_service", "service web { }", NULL, 1, 1, "services are not part of this version of Sluice",
 	  "this version has sets and interfaces" },
 
