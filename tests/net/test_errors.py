@@ -44,8 +44,8 @@ HELP = """usage: sluice [-n NETNS] VERB …
               what another policy would change
   defences  [NAME]
               the ready macros, as they are written
-  import    iptables|nft [FILE…|-] [--interface NAME] [--stateless]
-              from another firewall
+  import    KIND [FILE…|-] [--interface|--column NAME] [--stateless]
+              iptables, nft, lists
   bench     POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]
               what a packet costs
 
@@ -70,7 +70,8 @@ USAGE = {
     "replay": "usage: sluice replay POLICY PCAP [-j] [--interface NAME]\n",
     "diff": "usage: sluice diff OLD NEW [PCAP] [-j] [--interface NAME]\n",
     "defences": "usage: sluice defences [NAME]\n",
-    "import": "usage: sluice import iptables|nft [FILE…|-] [--interface NAME] [--stateless]\n",
+    "import": "usage: sluice import KIND [FILE…|-] [--interface|--column NAME] [--stateless]\n"
+              "KIND is iptables, nft or blocklist\n",
 }
 
 
@@ -122,7 +123,8 @@ def test_missing_namespace():
     ("check", []), ("check", ["a", "b"]), ("apply", []), ("apply", ["a", "b"]), ("confirm", ["a"]), ("rollback", ["a"]),
     ("down", ["a", "b"]),
     ("show", ["a"]), ("stats", ["a", "b"]), ("top", ["a", "b"]), ("top", ["--once"]), ("explain", []), ("explain", ["a"]), ("replay", []), ("replay", ["a"]),
-    ("replay", ["a", "b", "c"]), ("defences", ["a", "b"]), ("diff", ["a"]), ("diff", ["a", "b", "c", "d"]), ("import", []), ("import", ["ipchains"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
+    ("replay", ["a", "b", "c"]), ("defences", ["a", "b"]), ("diff", ["a"]), ("diff", ["a", "b", "c", "d"]), ("import", []), ("import", ["ipchains"]),
+    ("import", ["nft", "--column", "a"]), ("import", ["blocklist", "--stateless"]), ("import", ["blocklist", "--interface", "a"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
 def test_wrong_number_of_arguments(verb, arguments):
     says(run(verb, *arguments), 2, USAGE[verb])
 
@@ -134,7 +136,7 @@ def test_unknown_option_of_a_verb(verb):
 
 @pytest.mark.parametrize("verb, option", [
     ("apply", "--confirm"), ("stats", "--watch"), ("explain", "--interface"), ("replay", "--interface"),
-    ("diff", "--interface"), ("import", "--interface")])
+    ("diff", "--interface"), ("import", "--interface"), ("import", "--column")])
 def test_option_without_its_value(verb, option):
     says(run(verb, option), 2, f"{verb}: option '{option}' requires an argument\n{USAGE[verb]}")
 
