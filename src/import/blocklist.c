@@ -17,7 +17,7 @@ typedef void read_line(struct blocklist_file *file, char *line);
 /* The line that says what a list is, and the comment before it, which may have the names of columns. Owned. */
 struct beginning {
 	char *comment, *line;
-	int line_number, comment_number;
+	int line_number;
 };
 
 static bool is_comment(const char *line)
@@ -103,12 +103,13 @@ static void add_entry(struct blocklist_file *file, char *entry, char *options)
 /* As `ipset save` prints them. */
 static void read_ipset(struct blocklist_file *file, char *line)
 {
-	char *at = NULL, *verb = strtok_r(line, BLANKS, &at), *name, *word;
+	char *at = NULL, *verb = strtok_r(line, BLANKS, &at), *name, *word, nothing[] = "";
 
 	if (!verb || is_comment(verb) || !strcmp(verb, "COMMIT"))
 		return;
 	name = strtok_r(NULL, BLANKS, &at);
 	word = name ? strtok_r(NULL, BLANKS, &at) : NULL;
+	at = at ? at : nothing; /* some C libraries have NULL at the end */
 	if (!word || (strcmp(verb, "create") != 0 && strcmp(verb, "add") != 0)) {
 		blocklist_refuse(file, "`%.80s` is not what ipset saves: lines begin with create or add", verb);
 	} else if (!strcmp(verb, "add")) {
@@ -132,7 +133,6 @@ static void find_beginning(const char *text, const char *end, struct beginning *
 		if (*line && is_comment(line)) {
 			free(begin->comment);
 			begin->comment = xstrdup(line + strspn(line, "#;/" BLANKS));
-			begin->comment_number = number;
 		} else if (*line) {
 			begin->line = xstrdup(line);
 			begin->line_number = number;
@@ -229,6 +229,8 @@ int blocklist_read(struct blocklist *list, char *text, size_t length, const char
 	find_beginning(text, end, &begin);
 	if (begin.line)
 		err = recognise(&reading, &begin, &reader, error);
+	else if (!begin.comment) /* what is left of a download that failed */
+		err = error_at(error, reading.where, "there is nothing in it, not even a comment");
 	free(begin.line);
 	free(begin.comment);
 	if (err || !reader)

@@ -136,9 +136,15 @@ def test_what_is_no_list_prints_nothing(text, options, message):
     assert not lines and messages == message
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "# nothing today\n", "\ufeff"])
-def test_an_empty_list_is_one(text):
+@pytest.mark.parametrize("text", ["# nothing today\n", "\ufeff; nothing", "\n\n// nothing\n"])
+def test_comments_alone_are_an_empty_list(text):
     assert taking(text) == ([], [])
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff", " \r\n"])
+def test_nothing_at_all_is_a_download_that_failed(text):
+    lines, messages = importing("blocklist", text, status=1)
+    assert not lines and messages == ["standard input: error: there is nothing in it, not even a comment"]
 
 
 def test_a_bad_file_among_good_ones_prints_nothing(tmp_path):
