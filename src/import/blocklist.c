@@ -72,16 +72,19 @@ static void read_json(struct blocklist_file *file, char *line)
 	json_decref(object);
 }
 
-/* What follows the set's name and, of an entry, its address. */
-static bool has_option(char *words, const char *option)
+/* The word behind an option, "" for the last; NULL: it is not given. `words`, which are cut up, is what follows the
+ * set's name and, of an entry, its address. */
+static const char *find_option(char *words, const char *option)
 {
 	for (char *at = NULL, *word = strtok_r(words, BLANKS, &at); word; word = strtok_r(NULL, BLANKS, &at)) {
-		if (!strcmp(word, option))
-			return true;
+		if (!strcmp(word, option)) {
+			word = strtok_r(NULL, BLANKS, &at);
+			return word ? word : "";
+		}
 		if (!strcmp(word, "comment")) /* of which the text is last */
-			return false;
+			return NULL;
 	}
-	return false;
+	return NULL;
 }
 
 static void add_entry(struct blocklist_file *file, char *entry, char *options)
@@ -92,10 +95,12 @@ static void add_entry(struct blocklist_file *file, char *entry, char *options)
 		blocklist_refuse(file, "`%.80s` is about more than an address", entry);
 	else if (file->masked)
 		blocklist_refuse(file, "`%.80s` is a network, of which the set alone has the mask", entry);
-	else if (has_option(copy, "nomatch"))
+	else if (find_option(copy, "nomatch"))
 		blocklist_refuse(file, "`%.80s` is an exception (nomatch): the policy's `except` is for such", entry);
 	else {
-		file->expiring += has_option(options, "timeout");
+		const char *timeout = find_option(options, "timeout");
+
+		file->expiring += timeout && strcmp(timeout, "0") != 0;
 		blocklist_take(file, entry);
 	}
 }
@@ -117,7 +122,7 @@ static void read_ipset(struct blocklist_file *file, char *line)
 	} else {
 		CLEANUP_FREE char *copy = xstrdup(at);
 
-		file->masked = has_option(copy, "netmask") || has_option(at, "bitmask");
+		file->masked = find_option(copy, "netmask") || find_option(at, "bitmask");
 	}
 }
 

@@ -2,6 +2,7 @@
 """import blocklist: published and saved lists as set files, and what is said of what cannot be taken."""
 import ipaddress
 import random
+import shutil
 import time
 
 import pytest
@@ -100,6 +101,24 @@ def test_a_set_whose_mask_is_its_own_and_entries_that_expire():
     assert taking(text) == (["11.2.3.4/31"], [
         NOT_TAKEN + "`9.9.9.0` is a network, of which the set alone has the mask",
         "standard input: 1 of its entries would expire (timeout): in a set file they do not"])
+
+
+def test_what_ipset_itself_saves():
+    if not shutil.which("ipset"):
+        pytest.skip("no ipset here")
+    made = ("create nets hash:net timeout 300 comment; add nets 9.9.9.0/24 comment 'a nomatch'; add nets 9.9.9.7 nomatch;"
+            "add nets 12.0.0.0/8 timeout 0; create six hash:net family inet6; add six 2a00:1::/32;"
+            "create bits bitmap:ip range 11.2.3.0-11.2.3.255; add bits 11.2.3.4")
+    lines = ["set -e"] + [f"ipset {words.strip()}" for words in made.split(";")] + ["ipset save"]
+    saved = sh("unshare", "-n", "sh", "-c", "\n".join(lines), check=False)
+    if saved.returncode:
+        pytest.skip(f"this kernel has no such sets: {saved.stderr.strip()}")
+    taken, messages = taking(saved.stdout)
+    assert taken == ["9.9.9.0/24", "11.2.3.4", "12.0.0.0/8", "2a00:1::/32"]
+    number = next(n for n, line in enumerate(saved.stdout.splitlines(), 1) if line.endswith(" nomatch"))
+    assert messages == [
+        f"standard input:{number}: not carried over: `9.9.9.7` is an exception (nomatch): the policy's `except` is for such",
+        "standard input: 1 of its entries would expire (timeout): in a set file they do not"]
 
 
 @pytest.mark.parametrize("line, why", [
