@@ -36,8 +36,8 @@ void error_hint(struct error *error, const char *format, ...) __attribute__((for
 /* "file:line:column: error: what", the line with a caret under the column when the file can be read, the hint. */
 void error_print(FILE *out, const struct error *error);
 
-/* Text from outside: control characters could make a terminal do things, and half characters harm whoever reads on. They
- * are written as '?'. */
+/* Text from outside: control characters could make a terminal do things, and half characters harm whoever reads on.
+ * They are written as '?'. */
 void error_print_text(FILE *out, const char *text);
 
 #endif

@@ -17,7 +17,7 @@ typedef void read_line(struct blocklist_file *file, char *line);
 /* The line that says what a list is, and the comment before it, which may have the names of columns. Owned. */
 struct beginning {
 	char *comment, *line;
-	int line_number, comment_number;
+	int line_number;
 };
 
 static bool is_comment(const char *line)
@@ -72,16 +72,19 @@ static void read_json(struct blocklist_file *file, char *line)
 	json_decref(object);
 }
 
-/* What follows the set's name and, of an entry, its address. */
-static bool has_option(char *words, const char *option)
+/* The word behind an option, "" for the last; NULL: it is not given. `words`, which are cut up, is what follows the
+ * set's name and, of an entry, its address. */
+static const char *find_option(char *words, const char *option)
 {
 	for (char *at = NULL, *word = strtok_r(words, BLANKS, &at); word; word = strtok_r(NULL, BLANKS, &at)) {
-		if (!strcmp(word, option))
-			return true;
+		if (!strcmp(word, option)) {
+			word = strtok_r(NULL, BLANKS, &at);
+			return word ? word : "";
+		}
 		if (!strcmp(word, "comment")) /* of which the text is last */
-			return false;
+			return NULL;
 	}
-	return false;
+	return NULL;
 }
 
 static void add_entry(struct blocklist_file *file, char *entry, char *options)
@@ -92,10 +95,12 @@ static void add_entry(struct blocklist_file *file, char *entry, char *options)
 		blocklist_refuse(file, "`%.80s` is about more than an address", entry);
 	else if (file->masked)
 		blocklist_refuse(file, "`%.80s` is a network, of which the set alone has the mask", entry);
-	else if (has_option(copy, "nomatch"))
+	else if (find_option(copy, "nomatch"))
 		blocklist_refuse(file, "`%.80s` is an exception (nomatch): the policy's `except` is for such", entry);
 	else {
-		file->expiring += has_option(options, "timeout");
+		const char *timeout = find_option(options, "timeout");
+
+		file->expiring += timeout && strcmp(timeout, "0") != 0;
 		blocklist_take(file, entry);
 	}
 }
@@ -103,12 +108,13 @@ static void add_entry(struct blocklist_file *file, char *entry, char *options)
 /* As `ipset save` prints them. */
 static void read_ipset(struct blocklist_file *file, char *line)
 {
-	char *at = NULL, *verb = strtok_r(line, BLANKS, &at), *name, *word;
+	char *at = NULL, *verb = strtok_r(line, BLANKS, &at), *name, *word, nothing[] = "";
 
 	if (!verb || is_comment(verb) || !strcmp(verb, "COMMIT"))
 		return;
 	name = strtok_r(NULL, BLANKS, &at);
 	word = name ? strtok_r(NULL, BLANKS, &at) : NULL;
+	at = at ? at : nothing; /* some C libraries have NULL at the end */
 	if (!word || (strcmp(verb, "create") != 0 && strcmp(verb, "add") != 0)) {
 		blocklist_refuse(file, "`%.80s` is not what ipset saves: lines begin with create or add", verb);
 	} else if (!strcmp(verb, "add")) {
@@ -116,7 +122,7 @@ static void read_ipset(struct blocklist_file *file, char *line)
 	} else {
 		CLEANUP_FREE char *copy = xstrdup(at);
 
-		file->masked = has_option(copy, "netmask") || has_option(at, "bitmask");
+		file->masked = find_option(copy, "netmask") || find_option(at, "bitmask");
 	}
 }
 
@@ -132,7 +138,6 @@ static void find_beginning(const char *text, const char *end, struct beginning *
 		if (*line && is_comment(line)) {
 			free(begin->comment);
 			begin->comment = xstrdup(line + strspn(line, "#;/" BLANKS));
-			begin->comment_number = number;
 		} else if (*line) {
 			begin->line = xstrdup(line);
 			begin->line_number = number;
@@ -229,6 +234,8 @@ int blocklist_read(struct blocklist *list, char *text, size_t length, const char
 	find_beginning(text, end, &begin);
 	if (begin.line)
 		err = recognise(&reading, &begin, &reader, error);
+	else if (!begin.comment) /* what is left of a download that failed */
+		err = error_at(error, reading.where, "there is nothing in it, not even a comment");
 	free(begin.line);
 	free(begin.comment);
 	if (err || !reader)

@@ -22,8 +22,8 @@ struct blocklist {
 };
 
 /* Adds the prefixes of a list, whose text is cut up in place and has no NUL but the one at its end. What kind of list
- * it is its first lines say. `file` is its name in messages. Returns 0, also when the list is empty, or -EINVAL with
- * `error` set: it is no list, or none of its lines has an address. */
+ * it is its first lines say. `file` is its name in messages. Returns 0, also when there are only comments, or -EINVAL
+ * with `error` set: it is no list, there is nothing in it, or none of its lines has an address. */
 int blocklist_read(struct blocklist *list, char *text, size_t length, const char *file, struct error *error);
 
 /* Sorts the prefixes, and makes them as few as cover the same addresses. */

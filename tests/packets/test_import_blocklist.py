@@ -2,6 +2,7 @@
 """import blocklist: published and saved lists as set files, and what is said of what cannot be taken."""
 import ipaddress
 import random
+import shutil
 import time
 
 import pytest
@@ -102,6 +103,24 @@ def test_a_set_whose_mask_is_its_own_and_entries_that_expire():
         "standard input: 1 of its entries would expire (timeout): in a set file they do not"])
 
 
+def test_what_ipset_itself_saves():
+    if not shutil.which("ipset"):
+        pytest.skip("no ipset here")
+    made = ("create nets hash:net timeout 300 comment; add nets 9.9.9.0/24 comment 'a nomatch'; add nets 9.9.9.7 nomatch;"
+            "add nets 12.0.0.0/8 timeout 0; create six hash:net family inet6; add six 2a00:1::/32;"
+            "create bits bitmap:ip range 11.2.3.0-11.2.3.255; add bits 11.2.3.4")
+    lines = ["set -e"] + [f"ipset {words.strip()}" for words in made.split(";")] + ["ipset save"]
+    saved = sh("unshare", "-n", "sh", "-c", "\n".join(lines), check=False)
+    if saved.returncode:
+        pytest.skip(f"this kernel has no such sets: {saved.stderr.strip()}")
+    taken, messages = taking(saved.stdout)
+    assert taken == ["9.9.9.0/24", "11.2.3.4", "12.0.0.0/8", "2a00:1::/32"]
+    number = next(n for n, line in enumerate(saved.stdout.splitlines(), 1) if line.endswith(" nomatch"))
+    assert messages == [
+        f"standard input:{number}: not carried over: `9.9.9.7` is an exception (nomatch): the policy's `except` is for such",
+        "standard input: 1 of its entries would expire (timeout): in a set file they do not"]
+
+
 @pytest.mark.parametrize("line, why", [
     ('{"cidr":5}', 'it has no text named "cidr"'), ('{"ip":"9.9.9.9"}', 'it has no text named "cidr"'),
     ('{"cidr":"9.9.9.9"', "this is no JSON: '}' expected near end of file"), ("9.9.9.9", "this is no JSON: '[' or '{' expected near '9.9'"),
@@ -136,9 +155,15 @@ def test_what_is_no_list_prints_nothing(text, options, message):
     assert not lines and messages == message
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "# nothing today\n", "\ufeff"])
-def test_an_empty_list_is_one(text):
+@pytest.mark.parametrize("text", ["# nothing today\n", "\ufeff; nothing", "\n\n// nothing\n"])
+def test_comments_alone_are_an_empty_list(text):
     assert taking(text) == ([], [])
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff", " \r\n"])
+def test_nothing_at_all_is_a_download_that_failed(text):
+    lines, messages = importing("blocklist", text, status=1)
+    assert not lines and messages == ["standard input: error: there is nothing in it, not even a comment"]
 
 
 def test_a_bad_file_among_good_ones_prints_nothing(tmp_path):
