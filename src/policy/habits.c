@@ -20,15 +20,22 @@ static const char to[] = "write: to 192.0.2.0/24, or with a set: to @servers";
 static const char all[] = "what a rule does not name may be anything: leave it out";
 static const char one_interface[] = "a rule is about what arrives at the interface of its block";
 
-static const struct {
+struct habit {
 	const char *word, *hint;
-} in_rule[] = {
+};
+
+/* Of the filter alone. */
+static const struct habit in_filter[] = {
 	{ "allow", "write: accept" },
 	{ "permit", "write: accept" },
 	{ "pass", "write: accept" },
 	{ "deny", "write: drop" },
 	{ "block", "write: drop" },
 	{ "discard", "write: drop" },
+	{ "any", all },
+};
+
+static const struct habit in_rule[] = {
 	{ "ct", stateless },
 	{ "state", stateless },
 	{ "ctstate", stateless },
@@ -39,7 +46,7 @@ static const struct {
 	{ "port", "write dport for the port that a packet goes to, sport for the one it comes from: tcp dport 80" },
 	{ "ports", "write dport for the ports that a packet goes to: tcp dport { 80, 443 }" },
 	{ "proto", "write: protocol gre, or tcp, udp, icmp, icmpv6, sctp alone" },
-	{ "any", all },
+	{ "syn", "write: tcp flags syn/syn,ack" },
 	{ "saddr", from },
 	{ "src", from },
 	{ "source", from },
@@ -149,13 +156,27 @@ static const char *service_in_rule(const char *name)
 	return service_port(name) < 0 ? NULL : "a service is a protocol and a port, as a number: tcp dport 443";
 }
 
+static const char *find(const struct habit *habits, size_t count, const char *word)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!strcasecmp(habits[i].word, word))
+			return habits[i].hint;
+	}
+	return NULL;
+}
+
 const char *habit_in_rule(const char *word)
 {
-	for (size_t i = 0; i < COUNT(in_rule); i++) {
-		if (!strcasecmp(in_rule[i].word, word))
-			return in_rule[i].hint;
-	}
-	return service_in_rule(word);
+	const char *hint = find(in_rule, COUNT(in_rule), word);
+
+	return hint ? hint : service_in_rule(word);
+}
+
+const char *habit_in_filter(const char *word)
+{
+	const char *hint = find(in_filter, COUNT(in_filter), word);
+
+	return hint ? hint : habit_in_rule(word);
 }
 
 const char *habit_icmp_type(int version, const char *word)

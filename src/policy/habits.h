@@ -7,7 +7,8 @@
 
 #include "base/error.h"
 
-/* What to write in place of a word that stands where a rule begins or goes on, or NULL. */
+/* What to write in place of a word that stands where a rule begins or goes on, or NULL: of the filter, of any stage. */
+const char *habit_in_filter(const char *word);
 const char *habit_in_rule(const char *word);
 
 /* The name of a type of ICMP (version 4) or ICMPv6 (version 6) in place of `word`, or NULL. */
