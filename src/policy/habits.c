@@ -32,6 +32,7 @@ static const char *const states[] = { "ct", "state", "ctstate", "conntrack", "re
 
 static const struct habit matches[] = {
 	{ "port", "write dport for the port that a packet goes to, sport for the one it comes from: tcp dport 80" },
+	{ "syn", "write: tcp flags syn/syn,ack" },
 	{ "ports", "write dport for the ports that a packet goes to: tcp dport { 80, 443 }" },
 	{ "proto", "write: protocol gre, or tcp, udp, icmp, icmpv6, sctp alone" },
 	{ "any", all },

@@ -572,6 +572,12 @@ static void set_unexpected(struct parse *parse, struct location where, yysymbol_
 		error_at(parse->error, where, "unexpected `%.80s`", text);
 }
 
+/* A number that the lexer did not take for a rate, nor whoever wrote it for an address. */
+static bool is_half_a_rate(const char *text)
+{
+	return *text >= '0' && *text <= '9' && !strpbrk(text, ".:");
+}
+
 /* Called by the parser; the lexer's last token is the one that does not fit. */
 static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, struct parse *parse)
 {
@@ -586,6 +592,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 	set_unexpected(parse, *yypcontext_location(context), token, text);
 	if (token == YYSYMBOL_WORD || token == YYSYMBOL_NAME)
 		meant = near_word(text, expected, count);
+	if (token == YYSYMBOL_WORD && is_half_a_rate(text) && is_expected(YYSYMBOL_RATE, expected, count))
+		return limit_rate_parse(text, *yypcontext_location(context), &(struct filter_limit){ 0 }, parse->error);
 	if (begins_rule(expected, count))
 		habit = habit_in_rule(text);
 	else if (is_inside_rule(expected, count))
