@@ -247,7 +247,8 @@ def test_a_flood_arms_and_its_end_stands_down(scene):
     assert calm["armed"] is False and "armed_since" not in calm and calm["answered"] == 0 and calm["syns"] == 1
     flood = scene.flood(*[syn(scene, n) for n in range(97)])
     assert wait_until(lambda: services(scene.box)["armed"])
-    scene.client.apply(policy())
+    assert re.search(r"^service  .*test.policy:3 .*  armed since \d{4}-\S+Z, \d+ SYNs/s; \d+ SYNs, \d+ answered, 0 valid, "
+                     r"0 invalid  tcp dport 80 above 1000/s$", scene.box.sluice("stats").stdout, re.M)
     since = services(scene.box)["armed_since"]
     download(connected(scene.client, BOX4))
     assert wait_until(lambda: services(scene.box)["rate"] > 1000, seconds=3)
