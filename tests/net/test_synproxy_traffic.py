@@ -8,10 +8,10 @@ import threading
 import time
 
 import pytest
-from scapy.all import IP, TCP, IPv6
+from scapy.all import IP, TCP
 
 from lab import SLUICE, wait_until
-from scene import BOX4, BOX6, CLIENT4, CLIENT6, policy
+from scene import BOX4, BOX6, CLIENT4, policy
 
 SERVICE = "synproxy { tcp dport 80 }"
 SIZE = 4_000_000
@@ -88,8 +88,9 @@ def both_ends_have_programs(scene):
     scene.client.apply(policy())
 
 
+@pytest.mark.parametrize("mode", ["native", "generic"])
 @pytest.mark.parametrize("address", [BOX4, BOX6])
-def test_a_connection_and_a_download_through_a_cookie(scene, address):
+def test_a_connection_and_a_download_through_a_cookie(scene, address, mode):
     settings(scene.box, tcp_syncookies=2, tcp_timestamps=2)
     both_ends_have_programs(scene)
     Server(scene.box)
@@ -97,7 +98,7 @@ def test_a_connection_and_a_download_through_a_cookie(scene, address):
     download(plain)
     before = ss(scene.box, "state", "established", "sport", "80")
     plain.close()
-    scene.box.apply(policy(SERVICE))
+    scene.box.apply(policy(SERVICE, mode=mode))
     made = connected(scene.client, address)
     download(made)
     after = ss(scene.box, "state", "established", "sport", "80")
@@ -247,7 +248,8 @@ def test_a_flood_arms_and_its_end_stands_down(scene):
     assert calm["armed"] is False and "armed_since" not in calm and calm["answered"] == 0 and calm["syns"] == 1
     flood = scene.flood(*[syn(scene, n) for n in range(97)])
     assert wait_until(lambda: services(scene.box)["armed"])
-    scene.client.apply(policy())
+    assert re.search(r"^service  .*test.policy:3 .*  armed since \d{4}-\S+Z, \d+ SYNs/s; \d+ SYNs, \d+ answered, 0 valid, "
+                     r"0 invalid  tcp dport 80 above 1000/s$", scene.box.sluice("stats").stdout, re.M)
     since = services(scene.box)["armed_since"]
     download(connected(scene.client, BOX4))
     assert wait_until(lambda: services(scene.box)["rate"] > 1000, seconds=3)

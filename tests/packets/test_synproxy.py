@@ -234,6 +234,24 @@ def test_only_an_ack_with_our_cookie_passes(host, version):
     assert {line["rule"] for line in lines[len(valid):]} == {"test.policy:3"}
 
 
+def test_a_socket_that_gave_out_no_cookie_takes_none(host):
+    """tcp_synq_no_recent_overflow: why the cookie is made with the socket (docs/architecture.md)."""
+    def listen():
+        made = host.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(("::", 85))
+        made.listen(16)
+        return made
+
+    body, first = "synproxy { tcp dport 85 }", listen()
+    _, _, out = answer(host, body, ether(IP4 / TCP(sport=1234, dport=85, flags="S", seq=1000)))
+    ack = ether(IP4 / TCP(sport=1234, dport=85, flags="A", seq=1001, ack=segment_of(out, 4).seq + 1))
+    assert answer(host, body, ack)[1] == "default"
+    first.close()
+    listen()
+    assert answer(host, body, ack)[1] == "synproxy-invalid"
+
+
 def question(version, number):
     return back(version, TCP(sport=80, dport=1234, flags="SA", seq=0, ack=number, window=0))
 
