@@ -373,7 +373,10 @@ REFUSALS = {
                     "sluice: cannot open NETNS/generations/1/interfaces/eth0: Input/output error\n"),
     "counters": ("/state/eth0/counters", "EIO", "sluice: cannot open NETNS/state/eth0/counters: Input/output error\n"),
     "program": ("prog_type=BPF_PROG_TYPE_XDP", "E2BIG",
-                "sluice: the kernel refused the program: Argument list too long\n"),
+                "sluice: the kernel refused the program: Argument list too long\n"
+                "its verifier looks at a million instructions (`sluice check` says at how many for a policy that is loaded)\n"
+                "they are fewer with fewer groups of rules: one set in place of prefixes of many lengths, fewer rules about "
+                "MAC, VLAN, TTL, flags and the like\n"),
     "table": ("MAP_SHARED, ", "ENOMEM", "sluice: cannot fill a prefix table: Cannot allocate memory\n"),
     "new folder": ('/generations/new"', "ENOSPC",
                    "sluice: cannot make NETNS/generations/new/interfaces: No space left on device\n"),
