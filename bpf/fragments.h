@@ -15,8 +15,8 @@
  * it only overlaps the flags and ports of the first (RFC 1858, section 4; RFC 3128). */
 static __always_inline int parse_fragment(__u8 *kind, __u8 protocol, __u32 offset, int more, __u32 length, __u32 before)
 {
-	/* In one value, so that the verifier does not follow TCP and all else as two ways from here on. Offsets count in
-	 * eights: 8 and 16 are within the header. */
+	/* In one value, so that the verifier does not follow TCP and all else as two ways from here on. Offsets count
+	 * in eights: 8 and 16 are within the header. */
 	__u32 beyond_header = (protocol ^ IPPROTO_TCP) | (offset - 1) / 16;
 
 	if (offset)

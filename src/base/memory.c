@@ -29,11 +29,7 @@ char *xstrdup(const char *text)
 
 void *xcopy(const void *array, size_t count, size_t size)
 {
-	void *copy = xcalloc(count, size);
-
-	if (count)
-		memcpy(copy, array, count * size);
-	return copy;
+	return count ? memcpy(xcalloc(count, size), array, count * size) : NULL;
 }
 
 char *xvasprintf(const char *format, va_list arguments)
