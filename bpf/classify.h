@@ -108,8 +108,8 @@ static __always_inline __u32 classify_walk(const struct classifier_layout *layou
  * name_number: the number of the rule, CLASSIFIER_NONE when none matches, which name_rest then has to settle: not in
  * one function, because of the stack that calls within calls take. `sets` is of key_sets; `filled` is a constant, and
  * says that an earlier stage has filled the key. Where the rules are so few that all are constants of the program, the
- * key is too fleeting to be put anywhere. The linear rest, its leaves and extras are functions of their own, so that the
- * verifier checks them once. */
+ * key is too fleeting to be put anywhere. The linear rest, its leaves and extras are functions of their own, so that
+ * the verifier checks them once. */
 #define CLASSIFIER(name, list, version) \
 	PREFIX_TABLE(name##version); /* one value, the whole image */ \
 \
