@@ -72,7 +72,8 @@ static const struct wrong wrongs[] = {
 	  "a rule goes on with a match (ipv4, tcp, protocol, from, to, sport, dport, flags, type, …), limit, log or "
 	  "count, or the next one begins: accept, drop or reject" },
 	{ "in_an_interface", "interface a { macro own { drop sctp } }", 1, 15, "unexpected `macro`",
-	  "expected `mode`, `fragments`, `malformed`, `log`, `block`, `limit`, `synproxy`, `filter`, `default` or `}`" },
+	  "expected `mode`, `fragments`, `malformed`, `log`, `block`, `limit`, `synproxy`, `filter`, `default` or "
+	  "`}`" },
 	{ "used_outside_of_a_stage", "interface a { use bogus-tcp }", 1, 15, "unexpected `use`", USE_HINT },
 	{ "used_on_top", "use bogus-tcp", 1, 1, "unexpected `use`", USE_HINT },
 	{ "used_inside_a_rule", "interface a { filter { accept tcp from use own } }", 1, 40, "unexpected `use`",
