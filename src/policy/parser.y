@@ -24,10 +24,8 @@ int keyword_token(const char *word);
 #include <netinet/in.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "base/nearest.h"
+#include "policy/unexpected.h"
 #include "lexer.h"
-#include "policy/habits.h"
 
 #define YYLLOC_DEFAULT(current, right, count) ((current) = YYRHSLOC(right, (count) ? 1 : 0))
 
@@ -465,154 +463,33 @@ bool is_keyword(const char *word)
 	return keyword_token(word) != 0;
 }
 
-static bool is_word(yysymbol_kind_t symbol)
-{
-	return symbol >= YYSYMBOL_SET && symbol <= YYSYMBOL_DEFAULT;
-}
-
-static bool is_quoted(yysymbol_kind_t symbol)
-{
-	return is_word(symbol) || symbol == YYSYMBOL_OPEN || symbol == YYSYMBOL_COMMA || symbol == YYSYMBOL_CLOSE;
-}
-
+/* A separator can nearly always stand there and says nothing; behind it come words of later versions. */
 static bool is_shown(yysymbol_kind_t symbol)
 {
-	/* A separator can nearly always stand there and says nothing. */
 	return symbol <= YYSYMBOL_CLOSE;
-}
-
-/* Made of letters: whoever wrote it meant a word of the language, not a prefix. */
-static bool looks_like_word(const char *text)
-{
-	return text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-")] == '\0';
-}
-
-/* "expected `from`, `to` or `}`". The end of the file, which is symbol 0, comes last. */
-static void hint_expected(struct error *error, const yysymbol_kind_t *expected, int count)
-{
-	char text[512] = "";
-	int total = 0;
-
-	while (total < count && is_shown(expected[total]))
-		total++;
-	for (int i = 0; i < total; i++) {
-		yysymbol_kind_t symbol = expected[expected[0] == YYSYMBOL_YYEOF ? (i + 1) % total : i];
-		const char *quote = is_quoted(symbol) ? "`" : "";
-		const char *join = i == 0 ? "" : i + 1 == total ? " or " : ", ";
-		size_t used = strlen(text);
-		snprintf(text + used, sizeof(text) - used, "%s%s%s%s", join, quote, yysymbol_name(symbol), quote);
-	}
-	error_hint(error, "expected %s", text);
-}
-
-static bool is_expected(yysymbol_kind_t symbol, const yysymbol_kind_t *expected, int count)
-{
-	for (int i = 0; i < count; i++) {
-		if (expected[i] == symbol)
-			return true;
-	}
-	return false;
-}
-
-/* Where a rule of the filter begins, or goes on until the next one does. */
-static bool begins_rule(const yysymbol_kind_t *expected, int count)
-{
-	return is_expected(YYSYMBOL_ACCEPT, expected, count);
-}
-
-/* Words of the middle of a rule: too many to name one by one. */
-static bool is_inside_rule(const yysymbol_kind_t *expected, int count)
-{
-	return is_expected(YYSYMBOL_SPORT, expected, count);
-}
-
-static void hint_rule(struct error *error, yysymbol_kind_t token, const yysymbol_kind_t *expected, int count)
-{
-	if (token == YYSYMBOL_COMMA)
-		error_hint(error, "several values stand in braces: { 80, 443 }");
-	else if (is_expected(YYSYMBOL_RATE, expected, count))
-		error_hint(error, "a limit goes on with a match (ipv4, tcp, protocol, from, to, sport, dport, flags, type, "
-				  "…) or with its rate: 100/s, 10mbit/s");
-	else if (is_expected(YYSYMBOL_ACCEPT, expected, count))
-		error_hint(error, "a rule goes on with a match (ipv4, tcp, protocol, from, to, sport, dport, flags, type, "
-				  "…), limit, log or count, or the next one begins: accept, drop or reject");
-	else if (is_expected(YYSYMBOL_BURST, expected, count))
-		error_hint(error, "behind its rate a limit has burst, per, ban, else drop, log or count, or the next one "
-				  "begins with a match");
-	else
-		error_hint(error, "a limit begins with a match (ipv4, tcp, protocol, from, to, sport, dport, flags, type, "
-				  "…), or with `all`: udp sport 53 1000/s per source");
-}
-
-static const char *near_word(const char *word, const yysymbol_kind_t *expected, int count)
-{
-	const char *words[YYNTOKENS] = { NULL };
-
-	for (int i = 0; i < count; i++) {
-		if (is_word(expected[i]))
-			words[i] = yysymbol_name(expected[i]);
-	}
-	return nearest(word, words, (size_t)count);
-}
-
-static void set_unexpected(struct parse *parse, struct location where, yysymbol_kind_t token, const char *text)
-{
-	const struct location *brace = &parse->braces[parse->depth - (parse->depth > 0)];
-
-	if (token == YYSYMBOL_YYEOF && parse->depth)
-		error_at(parse->error, where, "unexpected end of the file: the { at line %d, column %d is not closed",
-			 brace->line, brace->column);
-	else if (token == YYSYMBOL_YYEOF)
-		error_at(parse->error, where, "unexpected end of the file");
-	else if (token == YYSYMBOL_STRING)
-		error_at(parse->error, where, "unexpected string %.80s", text);
-	else if (token == YYSYMBOL_WORD && looks_like_word(text))
-		error_at(parse->error, where, "unknown word `%.80s`", text);
-	else
-		error_at(parse->error, where, "unexpected `%.80s`", text);
-}
-
-/* A number that the lexer did not take for a rate, nor whoever wrote it for an address. */
-static bool is_half_a_rate(const char *text)
-{
-	return *text >= '0' && *text <= '9' && !strpbrk(text, ".:");
 }
 
 /* Called by the parser; the lexer's last token is the one that does not fit. */
 static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, struct parse *parse)
 {
 	yysymbol_kind_t expected[YYNTOKENS];
+	const char *names[YYNTOKENS];
 	int count = yypcontext_expected_tokens(context, expected, YYNTOKENS);
-	yysymbol_kind_t token = yypcontext_token(context);
-	const char *text = yyget_text(scanner);
-	const char *meant = NULL, *habit = NULL;
+	struct unexpected unexpected = {
+		.where = *yypcontext_location(context),
+		.token = yysymbol_name(yypcontext_token(context)),
+		.text = yyget_text(scanner),
+		.expected = names,
+		.count = (size_t)count,
+	};
 
 	if (count < 0)
 		return count;
-	set_unexpected(parse, *yypcontext_location(context), token, text);
-	if (token == YYSYMBOL_WORD || token == YYSYMBOL_NAME)
-		meant = near_word(text, expected, count);
-	if (token == YYSYMBOL_WORD && is_half_a_rate(text) && is_expected(YYSYMBOL_RATE, expected, count))
-		return limit_rate_parse(text, *yypcontext_location(context), &(struct filter_limit){ 0 }, parse->error);
-	if (begins_rule(expected, count))
-		habit = habit_in_rule(text);
-	else if (is_inside_rule(expected, count))
-		habit = habit_in_limit(text);
-	if (habit)
-		error_hint(parse->error, "%s", habit);
-	else if (meant)
-		error_hint(parse->error, "did you mean `%s`?", meant);
-	else if (token == YYSYMBOL_WORD && is_name(text) && is_expected(YYSYMBOL_REFERENCE, expected, count) &&
-		 !is_expected(YYSYMBOL_WORD, expected, count))
-		error_hint(parse->error, "a set has an @ in front of its name: @%.80s", text);
-	else if (is_expected(YYSYMBOL_OPEN_FILTER, expected, count))
-		error_hint(parse->error, "behind its name stand its rules: macro NAME { drop tcp flags syn,fin }");
-	else if (token == YYSYMBOL_USE)
-		error_hint(parse->error, "`use NAME` stands in block, limit or filter, where a rule could begin");
-	else if (is_inside_rule(expected, count))
-		hint_rule(parse->error, token, expected, count);
-	else
-		hint_expected(parse->error, expected, count);
+	for (int i = 0; i < count; i++) {
+		names[i] = yysymbol_name(expected[i]);
+		unexpected.shown += is_shown(expected[i]);
+	}
+	unexpected_report(parse, &unexpected);
 	return 0;
 }
 
