@@ -4,13 +4,16 @@ from cost import TYPICAL
 from screen import say
 
 MILLION = 1000000
+KINDS = ("acl", "fw", "ipc")
 COLUMNS = "{:<75} {:>9} {:>12} {:>4}"
 
 
 class Results:
-    def __init__(self, cost, block):
+    def __init__(self, cost, block, filter_cost=(), road=()):
         self.cost_rows = {(r["policy"], r["family"], r["sources"], r["flows"]): r for r in cost}
         self.block_rows = {(r["family"], r["prefixes"], r["who"]): r for r in block if "skipped" not in r}
+        self.filter_rows = {(r["kind"], r["family"], r["rules"], r["flows"]): r for r in filter_cost}
+        self.road_rows = {(r["kind"], r["rules"], r["who"]): r for r in road if "skipped" not in r}
         self.doubts = set()  # why what was asked for since this was emptied does not decide a claim
 
     def cost(self, family, policy="block-1M", key="cost_ns"):
@@ -33,6 +36,22 @@ class Results:
 
     def load(self, family, key, who="sluice"):
         return self.block_rows[family, MILLION, who][key]
+
+    def rules(self, size, key="cost_ns", family=4):
+        """Nanoseconds that so many rules take, the mean of the kinds."""
+        rows = [self.filter_rows[kind, family, size, TYPICAL] for kind in KINDS]
+        self._doubt("noisy", any(row["noisy"] for row in rows))
+        return sum(row[key] for row in rows) / len(rows)
+
+    def over_code(self, size):
+        """By how much that is more than what code of the same rules takes, in the same rounds."""
+        return self.rules(size, "straight_sluice_ns") - self.rules(size, "straight_ns")
+
+    def road(self, size, who, other):
+        """A packet's CPU time of one, times the other's, the mean of the kinds."""
+        pairs = [(self.road_rows[kind, size, who], self.road_rows[kind, size, other]) for kind in KINDS]
+        self._doubt("noisy", any(row["noisy"] for pair in pairs for row in pair))
+        return sum(one["cpu_ns"] / two["cpu_ns"] for one, two in pairs) / len(pairs)
 
     def _doubt(self, word, there):
         if there:
@@ -71,13 +90,24 @@ CLAIMS = (
     ("IPv6 costs, times IPv4 (a million)", at_most(2), lambda r: r.cost(6) / r.cost(4), "x"),
     ("apply of a million IPv6 prefixes takes", at_most(4), lambda r: r.load(6, "load_s"), "s"),
     ("tables of a million IPv6 prefixes take in the kernel", at_most(256), lambda r: r.load(6, "kernel_mib"), "MiB"),
+    ("32 rules take more than code made of them", at_most(5), lambda r: r.over_code(32), "ns"),
+    ("10,000 rules take", at_most(50), lambda r: r.rules(10000), "ns"),
+    ("100,000 rules take", at_most(70), lambda r: r.rules(100000), "ns"),
+    ("10,000 IPv6 rules take, times IPv4", at_most(2), lambda r: r.rules(10000, family=6) / r.rules(10000), "x"),
+    ("a walk over 10,000 rules takes, times Sluice", at_least(50), lambda r: r.rules(10000, "walk_ns") / r.rules(10000), "x"),
+    ("CPU time of a packet, nftables with 10,000 rules in turn, times Sluice", at_least(400),
+     lambda r: r.road(10000, "nft-linear", "sluice"), "x"),
+    ("CPU time of a packet that bare XDP_DROP takes, of Sluice's (10,000 rules)", at_least(65),
+     lambda r: 100 * r.road(10000, "bare", "sluice"), "%"),
+    ("CPU time of a packet that bare XDP_DROP takes, of Sluice's (100,000 rules)", at_least(55),
+     lambda r: 100 * r.road(100000, "bare", "sluice"), "%"),
 )
 
 
-def judge(cost, block):
+def judge(cost, block, filter_cost=(), road=()):
     """What this run says of each claim. One whose rows were not measured has no value; one that rests on a row that is in
     doubt has its value, but is neither met nor not."""
-    results = Results(cost, block)
+    results = Results(cost, block, filter_cost, road)
     judged = []
     for text, (limit, meets, wanted), value_of, unit in CLAIMS:
         results.doubts = set()

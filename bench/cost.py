@@ -64,7 +64,7 @@ def words(name, quick):
         if name == "empty":
             yield from (family, "random", *flows)
         else:
-            yield from (family, "listed", *flows)
+            yield from (family, "listed", "trie", *flows)
             for sources in () if quick else ("random", "mixed"):
                 yield from (sources, str(TYPICAL))
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What filter rules cost: per packet in the program, over an empty policy, for packets that some rule is about; and on the
-road, from load to verdict, beside nftables with the same rules."""
+"""What filter rules cost: per packet in the program, over an empty policy, for packets that some rule is about, beside a walk
+over the same rules and code made of them; and on the road, from load to verdict, beside nftables with the same rules."""
 import json
 import os
 import random
@@ -8,23 +8,26 @@ import shutil
 import statistics
 import subprocess
 
+import contenders
 import lists
 import rules
 from contenders import Skip, maps_mebibytes, timed
-from lab import SLUICE
+from lab import SLUICE, sh
 from road import Road
 from screen import count, progress, say, spread
 
 FLOWS = (1, 4096, 65536)
+NOISY = 0.1  # a spread above that share of the median
 SECONDS = 0.4
 LINEAR_MAX = 10000  # rules that nftables is asked to go through one by one: beyond, a packet takes milliseconds
-COST_COLUMNS = "{:<5} {:<6} {:>6} {:>6} {:>9} {:>10} {:>9} {:>8} {:>8}"
+STRAIGHT_MAX = 1000  # rules that are tried as code
+COST_COLUMNS = "{:<5} {:<6} {:>6} {:>6} {:>9} {:>10} {:>9} {:>8} {:>9} {:>9} {:>8}"
 ROAD_COLUMNS = "{:<5} {:>6}  {:<24} {:>8} {:>7} {:>8} {:>9} {:>7} {:>6}"
 
 
 def scenes(quick):
     """(kind, rules, family)"""
-    sizes, kinds = ((100,), ("acl",)) if quick else ((10, 1000, 10000, 100000), ("acl", "fw", "ipc"))
+    sizes, kinds = ((100,), ("acl",)) if quick else ((32, 1000, 10000, 100000), ("acl", "fw", "ipc"))
     return [(kind, size, family) for kind in kinds for size in sizes for family in ((4,) if quick else (4, 6))]
 
 
@@ -43,38 +46,80 @@ def write(path, text):
     return path
 
 
-def bench(policy, family):
-    """Rows by the number of flows, each inside of what a rule is about, all rules alike."""
-    said = subprocess.run([SLUICE, "bench", policy, "-j", "--sources", "listed"], stdout=subprocess.PIPE, text=True,
-                          check=True).stdout
-    rows = map(json.loads, said.splitlines())
-    return {row["flows"]: row for row in rows if row["family"] == family and row["flows"] in FLOWS}
+def bench(build, policy, family, peer):
+    """Rows by the number of flows, each inside of what a rule is about, all rules alike. `peer` is a word of bench/cost. Raises
+    Skip when the peer cannot be loaded."""
+    ended = sh(os.path.join(build, "bench/cost"), policy, f"ipv{family}", "listed", peer, *map(str, FLOWS), check=False)
+    if ended.returncode and peer == "straight" and "cannot load" in ended.stderr:
+        raise Skip(ended.stderr.strip())
+    if ended.returncode:
+        raise SystemExit(ended.stderr)
+    return {row["flows"]: row for row in map(json.loads, ended.stdout.splitlines())}
 
 
-def measure_cost(folder, quick):
+def peers(size, family):
+    """IPv4 alone is what they know."""
+    return [] if family == 6 else ["walk", "straight"] if size <= STRAIGHT_MAX else ["walk"]
+
+
+def measure_cost(build, folder, quick):
     rows = []
-    say(COST_COLUMNS.format("kind", "family", "rules", "flows", "empty ns", "policy ns", "cost ns", "spread", "dropped"))
+    say(COST_COLUMNS.format("kind", "family", "rules", "flows", "empty ns", "policy ns", "cost ns", "spread", "walk ns",
+                            "code ns", "dropped"))
     empty = write(os.path.join(folder, "filter-empty.policy"), "interface eth0 { }\n")
+    without = {(peer, family): bench(build, empty, family, peer)
+               for peer, family in (("walk", 4), ("straight", 4), ("alone", 6))}
     for kind, size, family in scenes(quick):
         progress(f"{kind}, {count(size)} rules, IPv{family}")
         policy = write(os.path.join(folder, "filter.policy"), rules.policy(rules.generate(kind, size, family)))
-        without, judged = bench(empty, family), bench(policy, family)
+        judged = {}
+        for peer in peers(size, family) or ["alone"]:
+            try:
+                judged[peer] = bench(build, policy, family, peer)
+            except Skip as reason:
+                say(f"{kind:<5} {count(size):>6} rules as code: {reason}")
         progress("")
         for flows in FLOWS:
-            bare, row = without[flows], judged[flows]
-            rows.append({"kind": kind, "family": family, "rules": size, "flows": flows, "bare_ns": row["bare_ns"],
-                         "empty_ns": bare["cost_ns"], "policy_ns": row["cost_ns"],
-                         "cost_ns": row["cost_ns"] - bare["cost_ns"],
-                         "spread_ns": max(row["spread_ns"], bare["spread_ns"]), "dropped": row["dropped"],
-                         "noisy": row["noisy"] or bare["noisy"]})
+            rows.append(cost_row(kind, size, family, flows, judged, without))
             show_cost(rows[-1])
     return rows
 
 
+def cost_row(kind, size, family, flows, judged, without):
+    """What each takes beyond the same program without rules, in the rounds with the first of the peers for Sluice."""
+    peer = next(iter(judged))
+    row, bare = judged[peer][flows], without[peer, family][flows]
+    made = {"kind": kind, "family": family, "rules": size, "flows": flows, "bare_ns": row["bare_ns"],
+            "empty_ns": bare["cost_ns"], "policy_ns": row["cost_ns"], "cost_ns": row["cost_ns"] - bare["cost_ns"],
+            "spread_ns": max(row["spread_ns"], bare["spread_ns"]), "dropped": row["dropped"],
+            "noisy": row["noisy"] or bare["noisy"]}
+    for peer in judged:
+        if peer != "alone":
+            row, bare = judged[peer][flows], without[peer, family][flows]
+            made[f"{peer}_ns"] = row[f"{peer}_cost_ns"] - bare[f"{peer}_cost_ns"]
+            made[f"{peer}_sluice_ns"] = row["cost_ns"] - bare["cost_ns"]
+    return made
+
+
 def show_cost(row):
+    walk, straight = (f"{row[name]:.1f}" if name in row else "-" for name in ("walk_ns", "straight_ns"))
     say(COST_COLUMNS.format(row["kind"], f"IPv{row['family']}", count(row["rules"]), count(row["flows"]),
                             f"{row['empty_ns']:.1f}", f"{row['policy_ns']:.1f}", f"{row['cost_ns']:.1f}",
-                            f"{row['spread_ns']:.1f}", f"{row['dropped']:.0%}") + ("  noisy" if row["noisy"] else ""))
+                            f"{row['spread_ns']:.1f}", walk, straight, f"{row['dropped']:.0%}") +
+        ("  noisy" if row["noisy"] else ""))
+
+
+class Bare:
+    """Drops everything, whatever the rules are."""
+    name, title = "bare", "bare XDP_DROP"
+
+    def __init__(self, road, folder):
+        self.road, self.process_mib, self.kernel_mib = road, None, None
+
+    def load(self, found):
+        peer = contenders.Bare(self.road)
+        peer.load(4, [], None)
+        self.load_s = peer.load_s
 
 
 class Sluice:
@@ -121,7 +166,7 @@ class NftMap(Nft):
     name, title, write = "nft-map", "nftables, one map", staticmethod(rules.nft_map)
 
 
-CONTENDERS = (Sluice, NftLinear, NftMap)
+CONTENDERS = (Bare, Sluice, NftLinear, NftMap)
 
 
 def sources_of(found, folder):
@@ -169,7 +214,7 @@ def road_scene(lab, build, folder, number, kind, size, rounds):
         row |= {"cpu_ns": statistics.median(times), "spread": spread(times), "rounds": times,
                 "pps": statistics.median(flood["rate"] for flood in floods),
                 "busy": statistics.median(flood["busy"] for flood in floods),
-                "passed": max(flood["passed"] for flood in floods)}
+                "passed": max(flood["passed"] for flood in floods), "noisy": spread(times) > NOISY}
     for row in rows:
         show_road(row)
     return rows

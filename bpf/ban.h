@@ -66,9 +66,11 @@ static __always_inline struct set_head *ban_head(__u32 number)
 	return map ? bpf_map_lookup_elem(map, &(__u32){ 0 }) : NULL;
 }
 
-static __always_inline int is_in_force(const struct set_value *value, __u64 now)
+static __always_inline int is_in_force(void *entries, const struct set_key *key, __u64 now)
 {
-	return value->expires == SET_NEVER || value->expires > now;
+	const struct set_value *value = bpf_map_lookup_elem(entries, key);
+
+	return value && (value->expires == SET_NEVER || value->expires > now);
 }
 
 /* The set that a ban went into, as the policy has it now; NULL when it has none of its bans any more. */
@@ -89,7 +91,6 @@ static __always_inline void *entries_of(const struct ban *ban)
 __noinline int ban_expire(__u64 seed, __u64 now)
 {
 	struct ban oldest = {};
-	struct set_value *value;
 	void *entries;
 
 	if (UNUSED(config.ban_sets))
@@ -97,10 +98,9 @@ __noinline int ban_expire(__u64 seed, __u64 now)
 	if (bpf_map_pop_elem(&bans, &oldest))
 		return -1;
 	entries = entries_of(&oldest);
-	value = entries ? bpf_map_lookup_elem(entries, &oldest.key) : NULL;
-	if (!value)
+	if (!entries)
 		return 0;
-	if (is_in_force(value, now)) {
+	if (is_in_force(entries, &oldest.key, now)) {
 		bpf_map_push_elem(&bans, &oldest, 0);
 		return 0;
 	}
@@ -134,20 +134,27 @@ static __always_inline enum ban_outcome ban_renew(struct set_value *value, __u64
 	return __sync_val_compare_and_swap(&value->expires, old, expires) == old ? BAN_NEW : BAN_STANDS;
 }
 
-static __always_inline enum ban_outcome ban_add(void *entries, const struct ban *ban, __u64 expires, __u64 now)
+/* Afterwards `ban` is another one. */
+static __always_inline enum ban_outcome ban_add(void *entries, struct ban *ban, __u64 expires, __u64 now)
 {
 	const struct set_value value = { .expires = expires };
+	__u64 seed = ban->seed;
 
 	if (bpf_map_update_elem(entries, &ban->key, &value, BPF_NOEXIST)) {
 		if (bpf_map_lookup_elem(entries, &ban->key))
 			return BAN_STANDS; /* another CPU was first */
-		if (!ban_make_room(ban->seed, now) || bpf_map_update_elem(entries, &ban->key, &value, BPF_NOEXIST))
+		if (!ban_make_room(seed, now) || bpf_map_update_elem(entries, &ban->key, &value, BPF_NOEXIST))
 			return BAN_REFUSED;
 	}
 	if (bpf_map_push_elem(&bans, ban, 0)) {
-		ban_expire(ban->seed, now);
+		ban_expire(seed, now);
 		bpf_map_push_elem(&bans, ban, BPF_EXIST);
 	}
+	if (bpf_map_peek_elem(&bans, ban))
+		return BAN_NEW;
+	entries = entries_of(ban);
+	if (!entries || !is_in_force(entries, &ban->key, now))
+		ban_expire(seed, now);
 	return BAN_NEW;
 }
 

@@ -85,13 +85,19 @@ static __always_inline __u32 classify6(void *map, const struct classifier_layout
 	return image ? classifier6_forest(image, layout, key) : CLASSIFIER_NONE;
 }
 
-/* The same with the linear rest; `best` is what the rest of the rules said. */
-static __always_inline __u32 classify_rest(const struct classifier_layout *layout, classify_leaf *leaf, __u32 best)
+/* Constant. Few rules are constants of the program, all of them. */
+static __always_inline int classify_has_rest(const struct classifier_layout *layout)
+{
+	return CLASSIFIER_CONSTANT(layout, linear_leaves) && !CLASSIFIER_CONSTANT(layout, straight_count);
+}
+
+/* What the linear rest has below `best`, which is what the other rules said. */
+static __always_inline __u32 classify_walk(const struct classifier_layout *layout, classify_leaf *leaf, __u32 best)
 {
 	struct classify_linear linear = { .best = best };
 
-	if (!CLASSIFIER_CONSTANT(layout, linear_leaves) || CLASSIFIER_CONSTANT(layout, linear_first) >= best)
-		return best;
+	if (!classify_has_rest(layout))
+		return best; /* see UNUSED in packet.h */
 	linear.key = bpf_map_lookup_elem(&filter_keys, &(__u32){ 0 });
 	if (linear.key)
 		bpf_loop(CLASSIFIER_CONSTANT(layout, linear_leaves), leaf, &linear, 0);
@@ -102,7 +108,7 @@ static __always_inline __u32 classify_rest(const struct classifier_layout *layou
  * name_number: the number of the rule, CLASSIFIER_NONE when none matches, which name_rest then has to settle: not in
  * one function, because of the stack that calls within calls take. `sets` is of key_sets; `filled` is a constant, and
  * says that an earlier stage has filled the key. Where the rules are so few that all are constants of the program, the
- * key is too fleeting to be put anywhere. Leaves of the linear rest and extras are functions of their own, so that the
+ * key is too fleeting to be put anywhere. The linear rest, its leaves and extras are functions of their own, so that the
  * verifier checks them once. */
 #define CLASSIFIER(name, list, version) \
 	PREFIX_TABLE(name##version); /* one value, the whole image */ \
@@ -133,13 +139,18 @@ static __always_inline __u32 classify_rest(const struct classifier_layout *layou
 		return key ? classify##version(&name##version, layout, key) : CLASSIFIER_NONE; \
 	} \
 \
+	__noinline __u32 name##_walk##version(__u32 best) \
+	{ \
+		return classify_walk(CLASSIFIER_LAYOUT(list, version), name##_linear##version, best); \
+	} \
+\
 	static __always_inline __u32 name##_rest##version(__u32 best) \
 	{ \
 		const struct classifier_layout *layout = CLASSIFIER_LAYOUT(list, version); \
 \
-		if (CLASSIFIER_CONSTANT(layout, straight_count)) \
+		if (!classify_has_rest(layout) || CLASSIFIER_CONSTANT(layout, linear_first) >= best) \
 			return best; \
-		return classify_rest(layout, name##_linear##version, best); \
+		return name##_walk##version(best); \
 	}
 
 CLASSIFIER(classifier, CLASSIFIER_FILTER, 4)

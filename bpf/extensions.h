@@ -96,7 +96,7 @@ static __always_inline int parse_extension(struct xdp_md *ctx, struct extensions
 	ext->protocol = header.fragment.next_header;
 	ext->identification = header.fragment.identification;
 	bits = bpf_ntohs(header.fragment.offset_flags);
-	return parse_fragment(&ext->fragment, bits & IPV6_OFFSET_MASK, bits & IPV6_MORE_FRAGMENTS,
+	return parse_fragment(&ext->fragment, ext->protocol, bits & IPV6_OFFSET_MASK, bits & IPV6_MORE_FRAGMENTS,
 			      ext->limit - ext->offset, before);
 }
 

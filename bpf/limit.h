@@ -46,6 +46,18 @@ __noinline __u32 limit_find6(struct xdp_md *ctx, const struct packet *pkt, __u64
 	return limit_number6(ctx, pkt, sets, 0);
 }
 
+/* Inline where the limits are so few that all are constants of the program. */
+static __always_inline __u32 limit_number(struct xdp_md *ctx, const struct packet *pkt, __u64 sets)
+{
+	if (pkt->version == 6 && CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT(CLASSIFIER_LIMIT, 6), straight_count))
+		return limit_number6(ctx, pkt, sets, 0);
+	if (pkt->version == 6)
+		return limit_rest6(limit_find6(ctx, pkt, sets));
+	if (CLASSIFIER_CONSTANT(CLASSIFIER_LAYOUT(CLASSIFIER_LIMIT, 4), straight_count))
+		return limit_number4(ctx, pkt, sets, 0);
+	return limit_rest4(limit_find4(ctx, pkt, sets));
+}
+
 static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packet *pkt)
 {
 	const struct filter_action *action;
@@ -57,10 +69,7 @@ static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packe
 		return NEXT;
 	if (has_sets() && pkt->has & HAS_ADDRESSES)
 		sets = key_sets(pkt);
-	if (pkt->version == 6)
-		number = limit_rest6(limit_find6(ctx, pkt, sets));
-	else
-		number = limit_rest4(limit_find4(ctx, pkt, sets));
+	number = limit_number(ctx, pkt, sets);
 	action = bpf_map_lookup_elem(&limit_actions, &number);
 	if (!action)
 		return NEXT; /* no limit matches */

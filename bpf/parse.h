@@ -149,7 +149,7 @@ static __always_inline int parse_ipv4(struct cursor *cur, struct packet *pkt)
 	total_length = bpf_ntohs(ip->tot_len);
 	if (wants(FILTER_NEEDS_RANGES | FILTER_NEEDS_LOG))
 		pkt->dscp = ip->tos >> DSCP_SHIFT;
-	if (wants(FILTER_NEEDS_RANGES | FILTER_NEEDS_REJECT))
+	if (wants(FILTER_NEEDS_RANGES | FILTER_NEEDS_REJECT) || config.synproxy)
 		pkt->ip_length = total_length;
 	if (config.fragments_track)
 		pkt->identification = ip->id;
@@ -160,8 +160,8 @@ static __always_inline int parse_ipv4(struct cursor *cur, struct packet *pkt)
 		return -REASON_MALFORMED_IPV4;
 
 	fragment = bpf_ntohs(ip->frag_off);
-	err = parse_fragment(&pkt->fragment, (fragment & IPV4_OFFSET_MASK) * 8, fragment & IPV4_MORE_FRAGMENTS,
-			     total_length - header_length, header_length);
+	err = parse_fragment(&pkt->fragment, ip->protocol, (fragment & IPV4_OFFSET_MASK) * 8,
+			     fragment & IPV4_MORE_FRAGMENTS, total_length - header_length, header_length);
 	return err ?: ip->protocol;
 }
 
@@ -184,7 +184,7 @@ static __always_inline int parse_ipv6(struct xdp_md *ctx, struct cursor *cur, st
 	payload_length = bpf_ntohs(ip->payload_len);
 	if (wants(FILTER_NEEDS_RANGES | FILTER_NEEDS_LOG))
 		pkt->dscp = bpf_ntohs(*(__be16 *)ip) >> IPV6_DSCP_SHIFT & DSCP_MASK;
-	if (wants(FILTER_NEEDS_RANGES | FILTER_NEEDS_REJECT)) {
+	if (wants(FILTER_NEEDS_RANGES | FILTER_NEEDS_REJECT) || config.synproxy) {
 		__u32 length = sizeof(*ip) + payload_length;
 
 		pkt->ip_length = length < 65535 ? length : 65535;
@@ -229,7 +229,7 @@ static __always_inline int parse_tcp(struct cursor *cur, struct packet *pkt)
 	if (!tcp)
 		return -REASON_MALFORMED_TCP;
 	set_ports(pkt, tcp->source, tcp->dest);
-	if (wants(FILTER_NEEDS_MARKS | FILTER_NEEDS_REJECT | FILTER_NEEDS_LOG)) {
+	if (wants(FILTER_NEEDS_MARKS | FILTER_NEEDS_REJECT | FILTER_NEEDS_LOG) || config.synproxy) {
 		pkt->tcp_flags = ((__u8 *)tcp)[TCP_FLAGS_OFFSET];
 		pkt->has |= HAS_FLAGS;
 	}
@@ -316,7 +316,7 @@ static __always_inline int parse(struct xdp_md *ctx, struct cursor *cur, struct 
 	}
 	if (protocol < 0)
 		return protocol;
-	if (config.filter_needs & FILTER_NEEDS_REJECT)
+	if (config.filter_needs & FILTER_NEEDS_REJECT || config.synproxy)
 		pkt->transport = cur->offset;
 	return parse_transport(cur, pkt, protocol);
 }

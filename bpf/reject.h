@@ -13,13 +13,12 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 
-#include "length.h"
+#include "answer.h"
+#include "checksum.h"
 #include "rate.h"
 #include "packet.h"
 #include "parse.h"
 #include "record.h"
-
-#define REJECT_HOP_LIMIT 64
 
 /* Answers of an interface: as many as Linux sends ICMP messages (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). */
 #define REJECT_INTERVAL 1000000ULL /* 1000 a second */
@@ -29,19 +28,11 @@
 #define REJECT_ICMP_MAX 576
 #define REJECT_ICMPV6_MAX 1280
 
-/* RFC 1812, section 4.3.2.5: precedence of an ICMP error is INTERNETWORK CONTROL. */
-#define REJECT_ICMP_TOS 0xc0
-
 #define REJECT_HEADERS4 (sizeof(struct iphdr) + sizeof(struct icmp_header))
 #define REJECT_HEADERS6 (sizeof(struct ipv6hdr) + sizeof(struct icmp_header))
 
 /* Ethernet and its tags, at most. */
 #define REJECT_LINK_MAX (ETH_HLEN + VLANS_MAX * 4)
-
-#define TCP_RST 0x04
-#define TCP_ACK 0x10
-#define TCP_SYN 0x02
-#define TCP_FIN 0x01
 
 /* Not created where no rule rejects. */
 struct {
@@ -51,53 +42,12 @@ struct {
 	__type(value, __u64);
 } reject_due SEC(".maps");
 
-/* RFC 1071: 16-bit words may be added in any byte order, and several at once. */
-static __always_inline __u64 add_words(__u64 sum, const __u32 *words, int count)
-{
-	for (int i = 0; i < count; i++)
-		sum += words[i];
-	return sum;
-}
-
-static __always_inline __u16 checksum(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
-
-/* Of the addresses, the protocol and the length: RFC 9293, section 3.1; RFC 8200, section 8.1. */
-static __always_inline __u64 pseudo_header(const struct packet *pkt, __u8 protocol, __u32 length)
-{
-	__u64 sum = bpf_htonl(protocol) + (__u64)bpf_htonl(length);
-
-	sum = add_words(sum, pkt->source.v6.s6_addr32, pkt->version == 4 ? 1 : 4);
-	return add_words(sum, pkt->destination.v6.s6_addr32, pkt->version == 4 ? 1 : 4);
-}
-
 /* Errors, and what nobody knows (linux/icmp.h: NR_ICMP_TYPES): RFC 1122, section 3.2.2. */
 static __always_inline int is_icmp_error(const struct packet *pkt)
 {
 	if (pkt->version == 6)
 		return pkt->icmp_type < 128 || pkt->icmp_type == NDP_REDIRECT;
 	return pkt->icmp_type > 18 || (1U << pkt->icmp_type & (1 << 3 | 1 << 4 | 1 << 5 | 1 << 11 | 1 << 12));
-}
-
-/* Not of one host: unspecified, loopback, multicast, reserved. */
-static __always_inline int is_odd4(__be32 address)
-{
-	__u8 first = bpf_ntohl(address) >> 24;
-
-	return first == 0 || first == 127 || first >= 224;
-}
-
-static __always_inline int is_odd6(const union address *address)
-{
-	if (address->v6.s6_addr[0] == 0xff)
-		return 1;
-	return !address->words[0] && bpf_be64_to_cpu(address->words[1]) <= 1;
 }
 
 static __always_inline int may_answer(const struct packet *pkt, const struct ethhdr *eth)
@@ -135,49 +85,6 @@ static __always_inline int is_in_time(void)
 	return due && limit_take(due, &limit);
 }
 
-/* Back to the station that the frame came from. */
-static __always_inline int turn_around(struct xdp_md *ctx)
-{
-	struct ethhdr *eth = (void *)(long)ctx->data;
-	__u8 source[ETH_ALEN];
-
-	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
-		return -1;
-	__builtin_memcpy(source, eth->h_source, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, eth->h_dest, ETH_ALEN);
-	__builtin_memcpy(eth->h_dest, source, ETH_ALEN);
-	return 0;
-}
-
-/* Don't fragment, and so no identification (RFC 6864, section 4.1). */
-static __always_inline void write_ipv4(struct iphdr *ip, const struct packet *pkt, __u8 protocol, __u32 length)
-{
-	*ip = (struct iphdr){
-		.version = 4,
-		.ihl = sizeof(*ip) / 4,
-		.tos = protocol == IPPROTO_ICMP ? REJECT_ICMP_TOS : 0,
-		.tot_len = bpf_htons(length),
-		.frag_off = bpf_htons(0x4000),
-		.ttl = REJECT_HOP_LIMIT,
-		.protocol = protocol,
-		.saddr = pkt->destination.v4,
-		.daddr = pkt->source.v4,
-	};
-	ip->check = checksum(add_words(0, (__u32 *)ip, sizeof(*ip) / 4));
-}
-
-static __always_inline void write_ipv6(struct ipv6hdr *ip, const struct packet *pkt, __u8 protocol, __u32 length)
-{
-	*ip = (struct ipv6hdr){
-		.version = 6,
-		.payload_len = bpf_htons(length),
-		.nexthdr = protocol,
-		.hop_limit = REJECT_HOP_LIMIT,
-		.saddr = pkt->destination.v6,
-		.daddr = pkt->source.v6,
-	};
-}
-
 /* RFC 9293, section 3.5.2, group 1: its sequence number is what the segment acknowledges, or else it acknowledges all
  * that the segment has. */
 static __always_inline struct tcphdr reset_of(const struct packet *pkt, const struct tcphdr *segment, __u32 payload)
@@ -201,17 +108,11 @@ static __always_inline struct tcphdr reset_of(const struct packet *pkt, const st
 	return reset;
 }
 
-/* Makes the frame so long; it is never longer before. */
-static __always_inline int cut_frame(struct xdp_md *ctx, __u32 length)
-{
-	return bpf_xdp_adjust_tail(ctx, (int)length - (int)frame_length(ctx));
-}
-
 static __always_inline int answer_reset(struct xdp_md *ctx, const struct packet *pkt)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
-	__u32 network = ETH_HLEN + (pkt->vlans & 3) * sizeof(struct vlan_header);
+	__u32 network = network_offset(pkt);
 	__u32 transport = pkt->transport;
 	struct tcphdr *segment, reset;
 	void *out = data + network;
@@ -236,47 +137,8 @@ static __always_inline int answer_reset(struct xdp_md *ctx, const struct packet 
 		out += sizeof(struct ipv6hdr);
 	}
 	*(struct tcphdr *)out = reset;
-	return cut_frame(ctx,
-			 network + sizeof(reset) + (pkt->version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
-}
-
-/* Up to three bytes. Linux 6.1 wants a size that it knows not to be 0, and clang must not see that it is `size`. */
-static __always_inline int load_rest(struct xdp_md *ctx, __u32 offset, __u32 *to, __u32 size)
-{
-	__u32 known = 3;
-
-	if (!size)
-		return 0;
-	if (size == 1)
-		known = 1;
-	if (size == 2)
-		known = 2;
-	barrier_var(known);
-	return bpf_xdp_load_bytes(ctx, offset, to, known);
-}
-
-/* The sum of `length` bytes from `offset` on, to the end of the frame. A function of its own: the verifier counts each
- * of its turns, so they should be few. */
-__noinline __u64 sum_rest(struct xdp_md *ctx, __u32 offset, __u32 length)
-{
-	__u32 rest = length % sizeof(__u32), last = 0;
-	void *end = (void *)(long)ctx->data_end;
-	void *at;
-	__u64 sum;
-
-	if (offset > REJECT_LINK_MAX + REJECT_HEADERS6 || length > REJECT_ICMPV6_MAX)
-		return 0;
-	if (load_rest(ctx, offset + length - rest, &last, rest))
-		return 0;
-	sum = last;
-	at = (void *)(long)ctx->data + offset;
-	for (int i = 0; i < REJECT_ICMPV6_MAX / 4; i++) {
-		if (at + sizeof(__u32) > end)
-			break;
-		sum += *(__u32 *)at;
-		at += sizeof(__u32);
-	}
-	return sum;
+	return set_frame_length(ctx, network + sizeof(reset) +
+					     (pkt->version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)));
 }
 
 struct icmp_answer {
@@ -311,7 +173,7 @@ static __always_inline int quote(struct xdp_md *ctx, const struct packet *pkt, _
 	barrier_var(there); /* or clang subtracts from a pointer what the verifier wants as a number */
 	if (most > there - network)
 		most = there - network;
-	if (cut_frame(ctx, network + most) || bpf_xdp_adjust_head(ctx, -(int)headers))
+	if (set_frame_length(ctx, network + most) || bpf_xdp_adjust_head(ctx, -(int)headers))
 		return -1;
 	return most;
 }
@@ -338,7 +200,7 @@ static __always_inline int write_headers(struct xdp_md *ctx, const struct packet
 static __always_inline int answer_icmp(struct xdp_md *ctx, const struct packet *pkt, __u32 reject)
 {
 	__u32 headers = pkt->version == 4 ? REJECT_HEADERS4 : REJECT_HEADERS6;
-	__u32 network = ETH_HLEN + (pkt->vlans & 3) * sizeof(struct vlan_header);
+	__u32 network = network_offset(pkt);
 	struct icmp_answer answer = icmp_answer(pkt, reject);
 	struct icmp_header icmp = { .type = answer.type, .code = answer.code };
 	int quoted = quote(ctx, pkt, network, headers);
@@ -354,7 +216,7 @@ static __always_inline int answer_icmp(struct xdp_md *ctx, const struct packet *
 		return -1;
 	if (pkt->version == 6)
 		sum = pseudo_header(pkt, IPPROTO_ICMPV6, sizeof(icmp) + quoted);
-	sum = add_words(sum, (__u32 *)&icmp, sizeof(icmp) / 4) + sum_rest(ctx, at + sizeof(icmp), quoted);
+	sum = add_words(sum, (__u32 *)&icmp, sizeof(icmp) / 4) + sum_bytes(ctx, at + sizeof(icmp), quoted);
 	icmp.checksum = checksum(sum);
 	return bpf_xdp_store_bytes(ctx, at, &icmp, sizeof(icmp));
 }

@@ -10,6 +10,7 @@
 #include "fragments.h"
 #include "leave.h"
 #include "limit.h"
+#include "synproxy.h"
 
 SEC("xdp.frags")
 int sluice(struct xdp_md *ctx)
@@ -30,6 +31,8 @@ int sluice(struct xdp_md *ctx)
 		verdict = stage_fragments(ctx, pkt);
 	if (verdict == NEXT)
 		verdict = stage_limit(ctx, pkt);
+	if (verdict == NEXT)
+		verdict = stage_synproxy(ctx, pkt);
 	if (verdict == NEXT)
 		verdict = stage_filter(ctx, pkt);
 	if (verdict == NEXT)

@@ -2,7 +2,8 @@
 /*
  * Bans: dynamic sets that the data path itself puts sources into. What has expired takes room in a set until someone
  * takes it out; nobody but the data path may be there to do that. So it remembers whom it banned, oldest first, and
- * when a set is full looks whether the oldest bans have expired: a few of them for each packet, however many there are.
+ * with each ban takes out the oldest if it has expired, when a set is full some more: not many for each packet, however
+ * many there are.
  */
 #ifndef SLUICE_BAN_H
 #define SLUICE_BAN_H
@@ -22,8 +23,8 @@ _Static_assert(sizeof(struct ban) == 32, "no padding that the stack would have t
  * remembered, and when they have expired keep their room until entries are added by hand. */
 #define BANS_MAX (1U << 20)
 
-/* Looked at for one packet. */
-#define BANS_TRIES 8
+/* Looked at for one packet: some may be of entries that were taken out by hand. */
+#define BANS_TRIES 64
 
 /* Nanoseconds. Where those few were all in force, who comes next waits for so long before it looks again. */
 #define BANS_PAUSE 100000000ULL

@@ -25,21 +25,24 @@ struct config {
 	__u8 filter_source_sets; /* dynamic ones that rules of the filter name */
 	__u8 filter_destination_sets;
 	__u8 fragments_track;
-	__u8 shadow;   /* enum shadow_role */
-	__u8 limit;    /* 1: there is a limit stage */
-	__u8 ban_sets; /* dynamic ones that limits put sources into */
-	__u8 events;   /* 1: something may become an event */
-	__u8 reserved;
+	__u8 shadow;		       /* enum shadow_role */
+	__u8 limit;		       /* 1: there is a limit stage */
+	__u8 ban_sets;		       /* dynamic ones that limits put sources into */
+	__u8 events;		       /* 1: something may become an event */
+	__u8 synproxy;		       /* enum synproxy_needs; 0: there is no synproxy stage */
 	__u32 log_drops;	       /* one of so many packets that are dropped becomes an event; 0: none does */
 	__u32 from_rules[DYNAMIC_MAX]; /* the rule of each: its slot */
 	__u32 to_rules[DYNAMIC_MAX];
 	struct prefix_layout block_source4, block_source6, block_dest4, block_dest6;
 	struct prefix_layout filter_source4, filter_source6, filter_dest4, filter_dest6;
+	struct prefix_layout synproxy_dest4, synproxy_dest6;
+	__u64 synproxy_any;				   /* services of all addresses, a bit each */
+	__u64 synproxy_receive;				   /* net.core.rmem_max when the program was loaded */
 	struct classifier_layout classifier4, classifier6; /* read before load: they become immediates */
 	struct classifier_layout limit4, limit6;
 };
 
-_Static_assert(sizeof(struct config) == 24 + 2 * 4 * DYNAMIC_MAX + 8 * sizeof(struct prefix_layout) +
+_Static_assert(sizeof(struct config) == 24 + 2 * 4 * DYNAMIC_MAX + 10 * sizeof(struct prefix_layout) + 16 +
 						4 * sizeof(struct classifier_layout),
 	       "no hidden padding: it is compared and hashed as bytes");
 

@@ -41,7 +41,16 @@
 	X(96, LIMIT, "limit", "limit", "over a limit of the limit stage") \
 	X(97, LIMIT_BAN, "limit", "limit-ban", "over a limit that bans: its source was put into a dynamic set") \
 	X(98, LIMIT_FULL, "limit", "limit-full", \
-	  "over a limit that bans, but the dynamic set has no room for its source")
+	  "over a limit that bans, but the dynamic set has no room for its source") \
+	X(112, SYNPROXY_COOKIE, "synproxy", "synproxy-cookie", "a SYN answered with a cookie (tx)") \
+	X(113, SYNPROXY_INVALID, "synproxy", "synproxy-invalid", \
+	  "an ACK to a service that is armed: of no connection, and without a cookie of this host") \
+	X(114, SYNPROXY_CHECKSUM, "synproxy", "synproxy-checksum", \
+	  "to be answered, but its IP or TCP checksum is wrong, or it is too long for a SYN") \
+	X(115, SYNPROXY_QUESTION, "synproxy", "synproxy-question", \
+	  "a SYN answered (tx) so that its source proves itself before it may reach a service behind this box") \
+	X(116, SYNPROXY_ADMITTED, "synproxy", "synproxy-admitted", \
+	  "the answer to such a question was right: the source may send its SYN again")
 
 #define X(number, symbol, stage, name, explanation) REASON_##symbol = (number),
 enum reason {

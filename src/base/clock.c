@@ -33,3 +33,20 @@ uint64_t clock_now(void)
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return (uint64_t)(time.tv_sec * SECOND + time.tv_nsec - offset());
 }
+
+const char *clock_text(uint64_t monotonic, char *text)
+{
+	struct timespec now;
+	struct tm broken;
+	int64_t nanoseconds;
+	time_t seconds;
+	size_t used;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	nanoseconds = now.tv_sec * SECOND + now.tv_nsec + (int64_t)(monotonic - clock_now());
+	seconds = nanoseconds / SECOND;
+	gmtime_r(&seconds, &broken);
+	used = strftime(text, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &broken);
+	snprintf(text + used, CLOCK_TEXT_MAX - used, ".%06dZ", (int)(nanoseconds % SECOND / 1000));
+	return text;
+}

@@ -8,4 +8,9 @@
 /* Nanoseconds, as programs in the kernel read them with bpf_ktime_get_ns. */
 uint64_t clock_now(void);
 
+#define CLOCK_TEXT_MAX 40
+
+/* When that was, in UTC, to the microsecond: RFC 3339. Returns `text`, of CLOCK_TEXT_MAX bytes. */
+const char *clock_text(uint64_t monotonic, char *text);
+
 #endif

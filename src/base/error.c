@@ -13,6 +13,13 @@
 
 #define WINDOW 160 /* bytes of a line that are shown */
 
+char *location_text(struct location where, struct location seen_from)
+{
+	if (!strcmp(where.file, seen_from.file))
+		return xasprintf("line %d", where.line);
+	return xasprintf("%s:%d", where.file, where.line);
+}
+
 static void set(struct error *error, struct location where, const char *format, va_list arguments)
 {
 	snprintf(error->file, sizeof(error->file), "%s", where.file ? where.file : "");
@@ -76,8 +83,7 @@ static size_t character_length(const char *text)
 	return length;
 }
 
-/* Text of the user's: control characters could make a terminal do things, and half characters harm whoever reads on. */
-static void print_text(FILE *out, const char *text)
+void error_print_text(FILE *out, const char *text)
 {
 	while (*text) {
 		size_t length = character_length(text);
@@ -117,7 +123,7 @@ static void print_window(FILE *out, const struct error *error, char *line, int l
 	if (length - start > WINDOW)
 		line[start + WINDOW] = '\0';
 	fprintf(out, "%6d | %s", error->line, start ? "…" : "");
-	print_text(out, line + start);
+	error_print_text(out, line + start);
 	fprintf(out, "\n       | %s", start ? " " : "");
 	for (int i = start; i < caret; i++) {
 		if (!is_continuation(line[i]))
@@ -158,12 +164,12 @@ void error_print(FILE *out, const struct error *error)
 		fprintf(out, "%s:%d:%d: error: ", error->file, error->line, error->column);
 	else
 		fprintf(out, "%s: error: ", error->file);
-	print_text(out, error->what);
+	error_print_text(out, error->what);
 	fputc('\n', out);
 	if (error->file[0] && error->line)
 		print_line(out, error);
 	if (error->hint[0]) {
-		print_text(out, error->hint);
+		error_print_text(out, error->hint);
 		fputc('\n', out);
 	}
 }

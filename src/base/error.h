@@ -23,6 +23,9 @@ struct error {
 	char hint[2048]; /* what would be right, what to do next, or the kernel's own words; may be empty */
 };
 
+/* "line 7" of the file that `seen_from` is in, or "FILE:7" of another. Owned by the caller. */
+char *location_text(struct location where, struct location seen_from);
+
 /* Both set the error and return a negative errno: -EINVAL for a place in a file, -code otherwise. */
 int error_at(struct error *error, struct location where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int error_set(struct error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -32,5 +35,9 @@ void error_hint(struct error *error, const char *format, ...) __attribute__((for
 
 /* "file:line:column: error: what", the line with a caret under the column when the file can be read, the hint. */
 void error_print(FILE *out, const struct error *error);
+
+/* Text from outside: control characters could make a terminal do things, and half characters harm whoever reads on.
+ * They are written as '?'. */
+void error_print_text(FILE *out, const char *text);
 
 #endif

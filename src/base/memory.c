@@ -27,6 +27,11 @@ char *xstrdup(const char *text)
 	return must(strdup(text));
 }
 
+void *xcopy(const void *array, size_t count, size_t size)
+{
+	return count ? memcpy(xcalloc(count, size), array, count * size) : NULL;
+}
+
 char *xvasprintf(const char *format, va_list arguments)
 {
 	char *text;

@@ -14,6 +14,8 @@
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *memory, size_t count, size_t size);
 char *xstrdup(const char *text);
+/* A copy of an array of `count` elements, each of `size` bytes; NULL when there are none. */
+void *xcopy(const void *array, size_t count, size_t size);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *xvasprintf(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 

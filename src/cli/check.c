@@ -5,6 +5,7 @@
 #include "base/plural.h"
 #include "cli/cli.h"
 #include "compile/compile.h"
+#include "compile/synproxy.h"
 #include "compile/unreached.h"
 #include "datapath/inspect.h"
 #include "datapath/set.h"
@@ -115,6 +116,25 @@ static void print_list(const struct compiled *compiled, const struct compiled_li
 	warn_linear(compiled, list, &list->classifier6);
 }
 
+static void print_synproxy(const struct compiled *compiled)
+{
+	const struct compiled_synproxy *synproxy = &compiled->synproxy;
+
+	if (!synproxy->count)
+		return;
+	printf("  synproxy: %zu service%s\n", synproxy->count, plural(synproxy->count));
+	fflush(stdout);
+	for (size_t i = 0; i < synproxy->count; i++) {
+		const struct location *where = &compiled->rules[synproxy->first + i].where;
+
+		if (!synproxy_is_reached(compiled, i))
+			fprintf(stderr,
+				"%s:%d:%d: warning: no packet is for this service: those before it have all its "
+				"ports\n",
+				where->file, where->line, where->column);
+	}
+}
+
 /* Loads the program when the caller may, because only the verifier knows what is left of it; else says what is known.
  */
 static int print_cost(const struct compiled *compiled, uint32_t instructions, struct error *error)
@@ -146,6 +166,7 @@ static int check_interface(const struct interface *interface, uint32_t instructi
 		       verdict_name(interface->malformed), verdict_name(interface->default_verdict),
 		       compiled.rule_count, plural(compiled.rule_count));
 		print_list(&compiled, &compiled.limit);
+		print_synproxy(&compiled);
 		print_list(&compiled, &compiled.filter);
 		cli_warn_slow(interface);
 		print_tables(&compiled);

@@ -10,6 +10,7 @@ static void print_warning(const struct location *where, const char *text, void *
 void cli_warn(const struct policy *policy)
 {
 	policy_warn(policy, print_warning, NULL);
+	settings_warn(policy);
 }
 
 void cli_warn_slow(const struct interface *interface)

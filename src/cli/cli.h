@@ -20,6 +20,7 @@ int cli_apply(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_confirm(int argc, char **argv);
+int cli_defences(int argc, char **argv);
 int cli_diff(int argc, char **argv);
 int cli_down(int argc, char **argv);
 int cli_events(int argc, char **argv);
@@ -40,12 +41,14 @@ const char *cli_prefixes(size_t count);
 /* One JSON object, one line, on stdout. */
 void cli_print_line(const json_t *object);
 
-/* Warns on stderr of sets that are empty (a list that failed to arrive, mostly), of sets that nothing uses, and of bans
- * that nothing drops by. */
+/* Warns on stderr of sets that are empty (a list that failed to arrive, mostly), of sets and macros that nothing uses,
+ * and of bans that nothing drops by. */
 void cli_warn(const struct policy *policy);
 
 /* Warns on stderr of limits that a flood of made-up sources uses up. */
 void cli_warn_slow(const struct interface *interface);
+/* Warns of settings of the kernel that take from the policy what it says. */
+void settings_warn(const struct policy *policy);
 
 /* Prints the error and returns STATUS_FAILED. */
 int cli_failed(const struct error *error);

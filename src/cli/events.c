@@ -5,8 +5,8 @@
 #include <jansson.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/plural.h"
 #include "cli/cli.h"
@@ -17,7 +17,6 @@
 #include "sluice/set.h"
 
 #define WAIT_MILLISECONDS 200 /* between two looks at what was lost */
-#define TIME_TEXT_MAX 40
 
 static volatile sig_atomic_t interrupted;
 
@@ -31,25 +30,6 @@ struct printing {
 	unsigned long wanted; /* events; 0: until interrupted */
 	unsigned long printed;
 };
-
-/* From the monotonic clock of the data path to RFC 3339, to the microsecond. */
-static const char *time_text(uint64_t monotonic, char *text)
-{
-	struct timespec now, there;
-	struct tm broken;
-	int64_t nanoseconds;
-	time_t seconds;
-	size_t used;
-
-	clock_gettime(CLOCK_MONOTONIC, &there);
-	clock_gettime(CLOCK_REALTIME, &now);
-	nanoseconds = (int64_t)monotonic + (now.tv_sec - there.tv_sec) * 1000000000LL + now.tv_nsec - there.tv_nsec;
-	seconds = nanoseconds / 1000000000;
-	gmtime_r(&seconds, &broken);
-	used = strftime(text, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &broken);
-	snprintf(text + used, TIME_TEXT_MAX - used, ".%06dZ", (int)(nanoseconds % 1000000000 / 1000));
-	return text;
-}
 
 static const char *kind_name(uint32_t kind)
 {
@@ -66,17 +46,19 @@ static const char *kind_name(uint32_t kind)
 
 static void set_ban(json_t *json, const struct told *told)
 {
-	char time[TIME_TEXT_MAX];
+	char time[CLOCK_TEXT_MAX];
 
 	if (told->set)
 		json_object_set_new(json, "set", json_string(told->set));
 	json_object_set_new(json, "banned", json_boolean(told->event->value != EVENT_BAN_REFUSED));
 	if (told->event->value != EVENT_BAN_REFUSED && told->event->value != SET_NEVER)
-		json_object_set_new(json, "until", json_string(time_text(told->event->value, time)));
+		json_object_set_new(json, "until", json_string(clock_text(told->event->value, time)));
 }
 
 static void set_rate(json_t *json, const struct told *told)
 {
+	if (told->event->record.verdict == NEXT)
+		json_object_del(json, "verdict"); /* what was decided in the end is not known here */
 	json_object_set_new(json, "service", json_integer(told->event->number));
 	json_object_set_new(json, "rate", json_integer((json_int_t)told->event->value));
 }
@@ -85,9 +67,9 @@ static void print_json(const struct told *told)
 {
 	const struct record *record = &told->event->record;
 	json_t *json = record_json(record, record->wire_length);
-	char time[TIME_TEXT_MAX];
+	char time[CLOCK_TEXT_MAX];
 
-	json_object_set_new(json, "time", json_string(time_text(record->time, time)));
+	json_object_set_new(json, "time", json_string(clock_text(record->time, time)));
 	json_object_set_new(json, "event", json_string(kind_name(told->event->kind)));
 	json_object_set_new(json, "interface", json_string(told->interface));
 	if (told->event->kind == EVENT_BAN)
@@ -112,14 +94,14 @@ static int enough(const struct printing *printing)
 static void print_ban(const struct told *told)
 {
 	const char *set = told->set ? told->set : "?";
-	char time[TIME_TEXT_MAX];
+	char time[CLOCK_TEXT_MAX];
 
 	if (told->event->value == EVENT_BAN_REFUSED)
 		printf(": its source is NOT in @%s, which has no room", set);
 	else if (told->event->value == SET_NEVER)
 		printf(": its source is in @%s for ever", set);
 	else
-		printf(": its source is in @%s until %s", set, time_text(told->event->value, time));
+		printf(": its source is in @%s until %s", set, clock_text(told->event->value, time));
 }
 
 static int print_event(const struct told *told, void *context)
@@ -128,22 +110,23 @@ static int print_event(const struct told *told, void *context)
 	const struct record *record = &event->record;
 	CLEANUP_FREE char *text = record_text(record);
 	struct printing *printing = context;
-	char time[TIME_TEXT_MAX];
+	char time[CLOCK_TEXT_MAX];
 
 	printing->printed++;
 	if (printing->lines) {
 		print_json(told);
 		return enough(printing);
 	}
-	printf("%s  %s  %s: %s %s  %s, %" PRIu32 " bytes", time_text(record->time, time), told->interface,
-	       kind_name(event->kind), verdict_name(record->verdict), reason_name(record->reason), text,
-	       record->wire_length);
+	printf("%s  %s  %s:", clock_text(record->time, time), told->interface, kind_name(event->kind));
+	if (record->verdict != NEXT)
+		printf(" %s %s ", verdict_name(record->verdict), reason_name(record->reason));
+	printf(" %s, %" PRIu32 " bytes", text, record->wire_length);
 	if (told->rule)
 		printf("  %s:%d  %s", told->rule->file, told->rule->line, told->rule->text);
 	if (event->kind == EVENT_BAN)
 		print_ban(told);
 	if (event->kind == EVENT_ARMED || event->kind == EVENT_STOOD_DOWN)
-		printf(": service %" PRIu32 ", %" PRIu64 " packets a second", event->number, (uint64_t)event->value);
+		printf(": %" PRIu64 " SYNs a second", (uint64_t)event->value);
 	putchar('\n');
 	return enough(printing);
 }

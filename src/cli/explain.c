@@ -104,6 +104,7 @@ static void print_stages(const struct config *config, const struct record *recor
 		{ "block", blocks(config) },
 		{ "fragments", config->fragments_drop || config->fragments_track },
 		{ "limit", config->limit },
+		{ "synproxy", config->synproxy },
 		{ "filter", config->filter },
 		{ "default", true },
 	};

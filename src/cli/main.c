@@ -34,7 +34,8 @@ static const struct verb {
 	{ "explain", "POLICY|IFACE PACKET… [-j] [--interface NAME]", "the way of one packet, and why", cli_explain },
 	{ "replay", "POLICY PCAP [-j] [--interface NAME]", "judge every packet of a capture", cli_replay },
 	{ "diff", "OLD NEW [PCAP] [-j] [--interface NAME]", "what another policy would change", cli_diff },
-	{ "import", "iptables|nft [FILE…|-] [--interface NAME] [--stateless]", "from another firewall", cli_import },
+	{ "defences", "[NAME]", "the ready macros, as they are written", cli_defences },
+	{ "import", "KIND [FILE…|-] [--interface|--column NAME] [--stateless]", "iptables, nft, lists", cli_import },
 	{ "bench", "POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]", "what a packet costs", cli_bench },
 };
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/stats.h"
@@ -51,6 +52,29 @@ static void add_usage(json_t *entry, const struct pins *pins, const char *name)
 	json_object_set_new(entry, "used", json_integer((json_int_t)usage.used));
 }
 
+/* A service without it is always armed. */
+#define ABOVE " above "
+
+/* Known by its interface and its text: several may stand on one line. */
+static void add_service(json_t *services, const char *interface, const char *where, const struct described_rule *rule,
+			const struct counter *counter, const struct service_tally *tally)
+{
+	CLEANUP_FREE char *name = xasprintf("%s: %s", interface, rule->text);
+	json_t *entry = add(services, name, counter);
+	char text[CLOCK_TEXT_MAX];
+
+	json_object_set_new(entry, "rule", json_string(where));
+	json_object_set_new(entry, "text", json_string(rule->text));
+	json_object_set_new(entry, "armed", json_boolean(tally->armed || !strstr(rule->text, ABOVE)));
+	if (tally->armed)
+		json_object_set_new(entry, "armed_since", json_string(clock_text(tally->armed, text)));
+	json_object_set_new(entry, "rate", json_integer((json_int_t)tally->rate));
+	json_object_set_new(entry, "syns", json_integer((json_int_t)tally->packets[SYNPROXY_SYNS]));
+	json_object_set_new(entry, "answered", json_integer((json_int_t)tally->packets[SYNPROXY_ANSWERED]));
+	json_object_set_new(entry, "valid", json_integer((json_int_t)tally->packets[SYNPROXY_VALID]));
+	json_object_set_new(entry, "invalid", json_integer((json_int_t)tally->packets[SYNPROXY_INVALID]));
+}
+
 static void add_interface(json_t *stats, const struct pins *pins, const struct described_interface *interface,
 			  const struct tally *tally)
 {
@@ -69,6 +93,9 @@ static void add_interface(json_t *stats, const struct pins *pins, const struct d
 			add_usage(add(json_object_get(stats, "sets"), rule->set, &tally->rules[i]), pins, rule->set);
 		if (rule->counter)
 			add(json_object_get(stats, "counters"), rule->counter, &tally->rules[i]);
+		if (rule->service)
+			add_service(json_object_get(stats, "services"), interface->name, where, rule, &tally->rules[i],
+				    &tally->services[i]);
 	}
 }
 
@@ -121,6 +148,24 @@ json_t *stats_collect(const char *only, struct error *error)
 	return NULL;
 }
 
+static long long number_of(const json_t *entry, const char *name)
+{
+	return json_integer_value(json_object_get(entry, name));
+}
+
+static void print_service(const json_t *entry)
+{
+	const char *since = json_string_value(json_object_get(entry, "armed_since"));
+
+	if (since)
+		printf("  armed since %s", since);
+	else
+		printf("  %s", json_is_true(json_object_get(entry, "armed")) ? "armed" : "not armed");
+	printf(", %lld SYNs/s; %lld SYNs, %lld answered, %lld valid, %lld invalid", number_of(entry, "rate"),
+	       number_of(entry, "syns"), number_of(entry, "answered"), number_of(entry, "valid"),
+	       number_of(entry, "invalid"));
+}
+
 /* Verdicts always, of the rest what has counted; rules and sets also when they have not. */
 static void print_table(json_t *table, const char *title, bool zeros, const json_t *earlier, double seconds)
 {
@@ -132,17 +177,20 @@ static void print_table(json_t *table, const char *title, bool zeros, const json
 		json_int_t packets = json_integer_value(json_object_get(entry, "packets"));
 		const json_t *before = json_object_get(json_object_get(earlier, title), name);
 		const char *text = json_string_value(json_object_get(entry, "text"));
+		const char *rule = json_string_value(json_object_get(entry, "rule"));
 
 		if (!packets && !zeros)
 			continue;
-		printf("%-8.*s %-24s %14lld %16lld", (int)strlen(title) - 1, title, name, (long long)packets,
-		       (long long)json_integer_value(json_object_get(entry, "bytes")));
+		printf("%-8.*s %-24s %14lld %16lld", (int)strlen(title) - 1, title, rule ? rule : name,
+		       (long long)packets, (long long)json_integer_value(json_object_get(entry, "bytes")));
 		if (earlier)
 			printf(" %12.0f/s",
 			       (double)(packets - json_integer_value(json_object_get(before, "packets"))) / seconds);
 		if (json_object_get(entry, "size"))
 			printf("  %lld of %lld entries", (long long)json_integer_value(json_object_get(entry, "used")),
 			       (long long)json_integer_value(json_object_get(entry, "size")));
+		if (json_object_get(entry, "armed"))
+			print_service(entry);
 		printf("%s%s\n", text ? "  " : "", text ? text : "");
 	}
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "compile/lists.h"
 #include "compile/prefixes.h"
+#include "compile/synproxy.h"
 #include "sluice/counter.h"
 
 static const char *const table_names[TABLE_COUNT] = {
@@ -14,6 +15,7 @@ static const char *const table_names[TABLE_COUNT] = {
 	[TABLE_BLOCK_DEST4] = "block_dest4",	   [TABLE_BLOCK_DEST6] = "block_dest6",
 	[TABLE_FILTER_SOURCE4] = "filter_source4", [TABLE_FILTER_SOURCE6] = "filter_source6",
 	[TABLE_FILTER_DEST4] = "filter_dest4",	   [TABLE_FILTER_DEST6] = "filter_dest6",
+	[TABLE_SYNPROXY_DEST4] = "synproxy_dest4", [TABLE_SYNPROXY_DEST6] = "synproxy_dest6",
 };
 
 const char *table_name(enum table table)
@@ -159,6 +161,8 @@ static struct location where_of_tables(const struct interface *interface, enum t
 {
 	if (table < TABLE_FILTER_SOURCE4)
 		return interface->block.where;
+	if (table >= TABLE_SYNPROXY_DEST4)
+		return interface->synproxy.where;
 	return interface->filter.rule_count ? interface->filter.where : interface->limit.where;
 }
 
@@ -166,7 +170,7 @@ static int build_images(struct compiled *out, struct error *error)
 {
 	for (int t = 0; t < TABLE_COUNT; t++) {
 		bool v4 = t == TABLE_BLOCK_SOURCE4 || t == TABLE_BLOCK_DEST4 || t == TABLE_FILTER_SOURCE4 ||
-			  t == TABLE_FILTER_DEST4;
+			  t == TABLE_FILTER_DEST4 || t == TABLE_SYNPROXY_DEST4;
 		struct location where = where_of_tables(out->interface, t);
 		int err = (v4 ? image_build4 : image_build6)(&out->tables[t], &out->images[t]);
 
@@ -217,7 +221,9 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 		error_hint(error, "put the prefixes into a set: a set of any size is one rule");
 		return -EINVAL;
 	}
-	err = compile_lists(out, error);
+	err = compile_synproxy(out, error);
+	if (!err)
+		err = compile_lists(out, error);
 	if (err)
 		return err;
 	err = build_images(out, error);
@@ -246,6 +252,8 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 	out->config.filter_source6 = out->images[TABLE_FILTER_SOURCE6].layout;
 	out->config.filter_dest4 = out->images[TABLE_FILTER_DEST4].layout;
 	out->config.filter_dest6 = out->images[TABLE_FILTER_DEST6].layout;
+	out->config.synproxy_dest4 = out->images[TABLE_SYNPROXY_DEST4].layout;
+	out->config.synproxy_dest6 = out->images[TABLE_SYNPROXY_DEST6].layout;
 	return 0;
 }
 
@@ -264,6 +272,7 @@ void compiled_free(struct compiled *compiled)
 	for (size_t i = 0; i < compiled->rule_count; i++)
 		free(compiled->rules[i].text);
 	free(compiled->rules);
+	compiled_synproxy_free(&compiled->synproxy);
 	list_free(&compiled->limit);
 	list_free(&compiled->filter);
 	for (int t = 0; t < TABLE_COUNT; t++) {

@@ -15,6 +15,7 @@
 #include "sluice/config.h"
 #include "sluice/prefix.h"
 #include "sluice/set.h"
+#include "sluice/synproxy.h"
 
 /* One entry of a prefix table. `value` is an index into compiled.rules, or PREFIX_EXCEPT. */
 struct entry {
@@ -28,8 +29,8 @@ struct prefix_table {
 	size_t count, capacity;
 };
 
-/* The tables of bpf/block.h and bpf/filter.h, in the order of their names. Values of the filter's are bits of sets
- * (sluice/filter.h), in place, not rules. */
+/* The tables of bpf/block.h, bpf/filter.h and bpf/synproxy.h. Values of the block's are rules, of the filter's bits of
+ * sets (sluice/filter.h), in place, of the synproxy's numbers of masks (compiled_synproxy). */
 enum table {
 	TABLE_BLOCK_SOURCE4,
 	TABLE_BLOCK_SOURCE6,
@@ -39,6 +40,8 @@ enum table {
 	TABLE_FILTER_SOURCE6,
 	TABLE_FILTER_DEST4,
 	TABLE_FILTER_DEST6,
+	TABLE_SYNPROXY_DEST4,
+	TABLE_SYNPROXY_DEST6,
 	TABLE_COUNT,
 };
 
@@ -49,6 +52,7 @@ struct rule {
 	struct location where; /* of the statement; borrowed from the policy */
 	const char *set; /* of a block: name of its set, NULL for prefixes written there; borrowed from the policy */
 	const char *counter; /* of a filter: `count NAME`, NULL: none; borrowed from the policy */
+	uint64_t service;    /* of a synproxy: what tells it from others, whatever arms it; else 0 */
 };
 
 /* A dynamic set that the interface names: number `index` of the maps of bpf/sets.h. */
@@ -68,6 +72,15 @@ struct compiled_list {
 	struct classifier classifier4, classifier6; /* of the matches; their layouts are in compiled.config, too */
 };
 
+/* The services of a synproxy: number n is compiled.rules[first + n]. */
+struct compiled_synproxy {
+	size_t first, count;
+	struct synproxy_services *services; /* slots and states are filled in when its program is loaded; NULL: none */
+	uint64_t *masks;		    /* by the values of its tables */
+	size_t mask_count, mask_capacity;
+	bool is_ever_disarmed; /* one of them has a rate that arms it */
+};
+
 struct compiled {
 	const struct interface *interface;
 	struct config config;
@@ -77,6 +90,7 @@ struct compiled {
 	size_t rule_count, rule_capacity;
 	struct dynamic_use dynamic[DYNAMIC_COUNT];
 	size_t dynamic_count;
+	struct compiled_synproxy synproxy;
 	struct compiled_list limit, filter; /* `count` 0: there is no such stage, or it has no rules */
 };
 

@@ -238,22 +238,24 @@ char *unreached_text(const struct compiled *compiled, const struct compiled_list
 {
 	const char *rule = list == &compiled->limit ? "limit" : "rule";
 	const struct rule *rules = compiled->rules + list->first;
-	int by = rules[unreached->by].where.line;
+	const struct location *here = &rules[unreached->first].where;
+	CLEANUP_FREE char *by = location_text(rules[unreached->by].where, *here);
+	CLEANUP_FREE char *last = location_text(rules[unreached->last].where, *here);
 	uint32_t more = unreached->last - unreached->first;
 
 	switch (unreached->kind) {
 	case UNREACHED_EMPTY:
 		return xasprintf("this %s matches nothing: its sets have no prefixes, or its values leave none", rule);
 	case UNREACHED_SAME:
-		return xasprintf("this %s is never reached: it is the %s of line %d again", rule, rule, by);
+		return xasprintf("this %s is never reached: it is the %s of %s again", rule, rule, by);
 	case UNREACHED_SEVERAL:
-		return xasprintf("this %s is never reached: earlier %ss, the last of them at line %d, have all of it",
-				 rule, rule, by);
+		return xasprintf("this %s is never reached: earlier %ss, the last of them at %s, have all of it", rule,
+				 rule, by);
 	default:
 		if (!more)
-			return xasprintf("this %s is never reached: the one at line %d has all of it", rule, by);
-		return xasprintf("this %s and the %u after it, to line %d, are never reached: the one at line %d has "
+			return xasprintf("this %s is never reached: the one at %s has all of it", rule, by);
+		return xasprintf("this %s and the %u after it, to %s, are never reached: the one at %s has "
 				 "all of them",
-				 rule, more, rules[unreached->last].where.line, by);
+				 rule, more, last, by);
 	}
 }

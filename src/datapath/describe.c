@@ -85,6 +85,7 @@ void describe_interface(struct description *description, size_t index, const str
 			.line = rule->where.line,
 			.set = rule->set ? xstrdup(rule->set) : NULL,
 			.counter = rule->counter ? xstrdup(rule->counter) : NULL,
+			.service = rule->service,
 		};
 	}
 	for (size_t i = 0; i < compiled->dynamic_count; i++) {

@@ -28,8 +28,8 @@ static json_t *text_or_null(const char *text)
 /* Arrays side by side, not an object for each rule: there may be a hundred thousand. Files are told by number. */
 static json_t *rules_to_json(const struct described_interface *interface)
 {
-	json_t *rules = json_pack("{s:[], s:[], s:[], s:[], s:[], s:[], s:[]}", "files", "text", "file", "line", "set",
-				  "counter", "slot");
+	json_t *rules = json_pack("{s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[]}", "files", "text", "file", "line",
+				  "set", "counter", "service", "slot");
 	json_t *files = json_object_get(rules, "files");
 	const char *last = NULL;
 
@@ -44,6 +44,7 @@ static json_t *rules_to_json(const struct described_interface *interface)
 		json_array_append_new(json_object_get(rules, "line"), json_integer(rule->line));
 		json_array_append_new(json_object_get(rules, "set"), text_or_null(rule->set));
 		json_array_append_new(json_object_get(rules, "counter"), text_or_null(rule->counter));
+		json_array_append_new(json_object_get(rules, "service"), json_integer((json_int_t)rule->service));
 		json_array_append_new(json_object_get(rules, "slot"), json_integer(rule->slot));
 	}
 	return rules;
@@ -154,6 +155,7 @@ static void read_rules(struct described_interface *interface, const json_t *rule
 	const json_t *lines = json_object_get(rules, "line");
 	const json_t *sets = json_object_get(rules, "set");
 	const json_t *counters = json_object_get(rules, "counter");
+	const json_t *services = json_object_get(rules, "service");
 	const json_t *slots = json_object_get(rules, "slot");
 
 	interface->rule_count = json_array_size(texts);
@@ -165,6 +167,7 @@ static void read_rules(struct described_interface *interface, const json_t *rule
 			.line = number_of(lines, i),
 			.set = text_of(sets, i),
 			.counter = text_of(counters, i),
+			.service = (uint64_t)number_of(services, i),
 			.slot = number_of(slots, i),
 		};
 }

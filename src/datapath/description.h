@@ -23,8 +23,9 @@ struct described_rule {
 	char *text;
 	char *file;
 	int line;
-	char *set;     /* of a block: NULL: its prefixes stand in the rule */
-	char *counter; /* of a filter: `count NAME`; NULL: none */
+	char *set;	  /* of a block: NULL: its prefixes stand in the rule */
+	char *counter;	  /* of a filter: `count NAME`; NULL: none */
+	uint64_t service; /* of a synproxy: its key; else 0 */
 	uint32_t slot;
 };
 

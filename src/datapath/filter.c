@@ -78,7 +78,7 @@ int filter_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled,
 
 	config->filter_needs |= needs_of_actions(&compiled->filter);
 	config->events = config->filter_needs & FILTER_NEEDS_LOG || config->log_drops || config->ban_sets ||
-			 needs_of_actions(&compiled->limit) & FILTER_NEEDS_LOG;
+			 needs_of_actions(&compiled->limit) & FILTER_NEEDS_LOG || compiled->synproxy.is_ever_disarmed;
 	if (config->record || config->shadow == SHADOW_CANDIDATE)
 		tell_nothing(config); /* the record has it all; a candidate tells nothing */
 	return prepare_maps(skeleton, state);

@@ -12,6 +12,7 @@
 static const char NETLINK_WORDS[] = "Kernel error message: ";
 static const char VERIFIER_BEGIN[] = "-- BEGIN PROG LOAD LOG --\n";
 static const char VERIFIER_END[] = "-- END PROG LOAD LOG --";
+static const char VERIFIER_SIZE[] = "BPF program is too large.";
 
 static char kernel_words[4096];
 
@@ -26,7 +27,7 @@ static void keep(const char *words, size_t length)
 static int listen(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	char *message = NULL;
-	const char *words, *end;
+	const char *words, *end, *size;
 
 	if (level == LIBBPF_DEBUG)
 		return 0;
@@ -44,6 +45,9 @@ static int listen(enum libbpf_print_level level, const char *format, va_list arg
 		end = end ? end : words + strlen(words);
 		if (end - words > VERIFIER_TAIL)
 			words = end - VERIFIER_TAIL;
+		/* Where it gave up says nothing then. */
+		size = strstr(words, VERIFIER_SIZE);
+		words = size ? size : words;
 		keep(words, end - words);
 	}
 	free(message);

@@ -13,6 +13,7 @@
 
 #define BATCH 4096 /* entries in one system call */
 #define SECOND 1000000000ULL
+#define ROOM_TRIES 3
 
 static int failed(const struct dynamic_set *set, int err, const char *what, struct error *error)
 {
@@ -280,15 +281,18 @@ static int sort_out(const struct set_key *keys, const struct set_value *values, 
 	return 0;
 }
 
-/* Deletes keys that are all there. */
+/* Deletes keys, of which the data path may meanwhile have taken out some that have expired (bpf/ban.h). */
 static int delete_keys(const struct dynamic_set *set, const struct set_key *keys, size_t count)
 {
 	for (size_t done = 0; done < count;) {
 		uint32_t some = count - done < BATCH ? count - done : BATCH;
 
-		if (bpf_map_delete_batch(set->entries, keys + done, &some, NULL))
+		if (!bpf_map_delete_batch(set->entries, keys + done, &some, NULL))
+			done += some;
+		else if (errno == ENOENT)
+			done += some + 1; /* so many are gone, and the next was */
+		else
 			return -errno;
-		done += some;
 	}
 	return 0;
 }
@@ -468,7 +472,8 @@ int members_add(struct dynamic_set *set, const struct set_entries *entries, size
 	if (err)
 		return err;
 	err = put(set, entries);
-	if (err == -E2BIG) {
+	/* Bans may take the room that was made. */
+	for (int i = 0; i < ROOM_TRIES && err == -E2BIG; i++) {
 		err = make_room(set, entries, &found, error);
 		if (err)
 			return err;

@@ -17,6 +17,7 @@
 #include "datapath/lists.h"
 #include "datapath/log.h"
 #include "datapath/state.h"
+#include "datapath/synproxy.h"
 #include "datapath/top.h"
 #include "sluice.skel.h"
 #include "sluice/counter.h"
@@ -77,8 +78,17 @@ static int load_skeleton(struct program *out, struct error *error)
 {
 	int err = classifier_load(out->skeleton->obj, (const struct config *)&out->skeleton->rodata->config);
 
-	if (err)
-		return refused(error, err, "the kernel refused the program");
+	if (err) {
+		refused(error, err, "the kernel refused the program");
+		if (err == -E2BIG)
+			error_hint(error,
+				   "its verifier looks at a million instructions (`sluice check` says at how many for "
+				   "a policy that is loaded)\n"
+				   "they are fewer with fewer groups of rules: one set in place of prefixes of many "
+				   "lengths, "
+				   "fewer rules about MAC, VLAN, TTL, flags and the like");
+		return err;
+	}
 	out->fd = bpf_program__fd(out->skeleton->progs.sluice);
 	return 0;
 }
@@ -173,13 +183,17 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 	if (!err)
 		err = top_prepare(out->skeleton, how->state);
 	if (!err)
+		err = synproxy_prepare(out->skeleton, compiled, how->state);
+	if (!err && how->active)
+		err = synproxy_share(out->skeleton, how->active->skeleton);
+	if (!err)
 		err = prepare_counters(out->skeleton, compiled, how, error);
 	if (!err)
 		err = load_skeleton(out, error);
 	for (int t = 0; t < TABLE_COUNT && !err; t++) {
 		if (compiled->images[t].count)
-			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->images[t], how->slots,
-					 error);
+			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->images[t],
+					 t < TABLE_FILTER_SOURCE4 ? how->slots : NULL, error);
 	}
 	if (err)
 		return err;
@@ -189,6 +203,9 @@ static int load(const struct compiled *compiled, const struct load *how, struct 
 	err = filter_begin(out->skeleton, how->state);
 	if (err)
 		return refused(error, err, "cannot begin the limits");
+	err = synproxy_fill(out->skeleton, compiled, how->slots);
+	if (err)
+		return refused(error, err, "cannot fill the synproxy");
 	err = dynamic_fill(out->skeleton, compiled, how->sets);
 	return err ? refused(error, err, "cannot give the program its dynamic sets") : 0;
 }
@@ -292,6 +309,10 @@ static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *
 
 	if (!err)
 		err = share(ids, count, skeleton->maps.dynamic_entries, error);
+	if (!err)
+		err = share(ids, count, skeleton->maps.synproxy_list, error);
+	if (!err)
+		err = share(ids, count, skeleton->maps.synproxy_masks, error);
 	for (int t = 0; t < TABLE_COUNT && !err; t++)
 		err = share(ids, count, table_map(skeleton, t), error);
 	for (enum classifier_list l = 0; l < CLASSIFIER_LISTS && !err; l++) {
@@ -305,15 +326,29 @@ static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *
 static int share_state(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
 {
 	struct bpf_map *maps[] = {
-		skeleton->maps.counters,   skeleton->maps.rules,  skeleton->maps.limits,
-		skeleton->maps.fragments,  skeleton->maps.events, skeleton->maps.events_lost,
-		skeleton->maps.reject_due, skeleton->maps.bans,	  skeleton->maps.bans_full,
+		skeleton->maps.counters,	skeleton->maps.rules,
+		skeleton->maps.limits,		skeleton->maps.fragments,
+		skeleton->maps.events,		skeleton->maps.events_lost,
+		skeleton->maps.reject_due,	skeleton->maps.bans,
+		skeleton->maps.bans_full,	skeleton->maps.synproxy_states,
+		skeleton->maps.synproxy_counts, skeleton->maps.synproxy_proven,
 	};
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
 		err = share(ids, count, maps[i], error);
 	return err ? err : share_top(ids, count, skeleton, error);
+}
+
+/* So that a copy finds armed what is armed. */
+static int copy_states(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+{
+	struct bpf_map *map = skeleton->maps.synproxy_states;
+	struct bpf_map_info found;
+	CLEANUP_FD int fd = bpf_map__autocreate(map) ? running_map(ids, count, bpf_map__name(map), &found) : -1;
+	int err = fd < 0 ? 0 : synproxy_copy_states(skeleton, fd);
+
+	return err ? refused(error, err, "cannot copy the states of services") : 0;
 }
 
 static int make_like(int running, enum likeness likeness, enum shadow_role role, struct program *out,
@@ -340,10 +375,14 @@ static int make_like(int running, enum likeness likeness, enum shadow_role role,
 	if (!err)
 		err = top_prepare(out->skeleton, NULL);
 	if (!err)
+		err = synproxy_prepare_like(out->skeleton);
+	if (!err)
 		err = share_tables(ids, info.nr_map_ids, out->skeleton, error);
 	if (!err && likeness == LIKE_TWIN)
 		err = share_state(ids, info.nr_map_ids, out->skeleton, error);
-	return err ? err : load_skeleton(out, error);
+	if (!err)
+		err = load_skeleton(out, error);
+	return err || likeness == LIKE_TWIN ? err : copy_states(ids, info.nr_map_ids, out->skeleton, error);
 }
 
 static int load_like(int running, enum likeness likeness, enum shadow_role role, struct program *out,
@@ -420,6 +459,7 @@ void program_digest(const struct compiled *compiled, char *digest)
 	}
 	digest_list(sum, &compiled->limit);
 	digest_list(sum, &compiled->filter);
+	digest_add(sum, compiled->synproxy.masks, compiled->synproxy.mask_count * sizeof(*compiled->synproxy.masks));
 	for (size_t i = 0; i < compiled->dynamic_count; i++)
 		digest_add(sum, compiled->dynamic[i].set->name, strlen(compiled->dynamic[i].set->name) + 1);
 	for (size_t i = 0; i < compiled->rule_count; i++) {

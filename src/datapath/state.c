@@ -13,6 +13,7 @@
 #include "sluice/event.h"
 #include "sluice/fragments.h"
 #include "sluice/limit.h"
+#include "sluice/synproxy.h"
 #include "sluice/top.h"
 
 static const struct layout {
@@ -28,6 +29,11 @@ static const struct layout {
 	[STATE_EVENTS_LOST] = { "events_lost", BPF_MAP_TYPE_ARRAY, 4, sizeof(uint64_t), 1 },
 	[STATE_TOP] = { "top", BPF_MAP_TYPE_ARRAY, 4, TOP_SWITCH_WORDS * sizeof(uint64_t), 1 },
 	[STATE_TALKERS] = { "talkers", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct top_sketch), 0 },
+	[STATE_SYNPROXY] = { "synproxy_states", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct synproxy_state), SYNPROXY_STATES },
+	[STATE_SYNPROXY_COUNTS] = { "synproxy_counts", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct synproxy_counts),
+				    SYNPROXY_STATES },
+	[STATE_SYNPROXY_PROVEN] = { "synproxy_proven", BPF_MAP_TYPE_LRU_HASH, sizeof(struct set_key),
+				    sizeof(struct set_value), SYNPROXY_SOURCES },
 };
 
 static const char *state_path(const struct pins *pins, char *path, const char *interface, const char *name)

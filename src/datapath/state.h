@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What outlives a generation: the counters of an interface, and what limits, fragments, events and top need. Each is a
- * map that programs of several generations share.
+ * What outlives a generation: the counters of an interface, and what limits, fragments, events, the synproxy and top
+ * need. Each is a map that programs of several generations share.
  *
  * Counters of rules are spread over several maps: when a generation needs more slots than there are, it gets a larger
  * map, and the older ones go on counting for the programs that have them. So nothing is copied, and a rule's counter is
@@ -28,6 +28,9 @@ enum state_map {
 	STATE_EVENTS_LOST,
 	STATE_TOP,
 	STATE_TALKERS,
+	STATE_SYNPROXY,
+	STATE_SYNPROXY_COUNTS,
+	STATE_SYNPROXY_PROVEN,
 	STATE_MAPS,
 };
 

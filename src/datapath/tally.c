@@ -30,7 +30,10 @@ static int read_counters(const struct state *state, struct tally *tally)
 int tally_read(const struct pins *pins, const struct described_interface *interface, struct tally *tally,
 	       struct error *error)
 {
-	struct tally read = { .rules = xcalloc(interface->rule_count, sizeof(*read.rules)) };
+	struct tally read = {
+		.rules = xcalloc(interface->rule_count, sizeof(*read.rules)),
+		.services = xcalloc(interface->rule_count, sizeof(*read.services)),
+	};
 	struct state state;
 	int err = state_open(pins, interface->name, &state, error);
 
@@ -41,6 +44,10 @@ int tally_read(const struct pins *pins, const struct described_interface *interf
 		err = read_counters(&state, &read);
 		for (size_t i = 0; i < interface->rule_count && !err; i++)
 			err = state_read_rule(&state, interface->rules[i].slot, &read.rules[i]);
+		for (size_t i = 0; i < interface->rule_count && !err; i++) {
+			if (interface->rules[i].service)
+				err = synproxy_read(&state, interface->rules[i].service, &read.services[i]);
+		}
 		if (err)
 			error_set(error, -err, "cannot read the counters of %s: %s", interface->name, strerror(-err));
 	}
@@ -55,5 +62,6 @@ int tally_read(const struct pins *pins, const struct described_interface *interf
 void tally_free(struct tally *tally)
 {
 	free(tally->rules);
+	free(tally->services);
 	*tally = (struct tally){ 0 };
 }

@@ -147,7 +147,7 @@ int build_statement(struct parse *parse, struct location *place, struct location
 
 void build_block_rule(struct parse *parse, struct location where, enum block_kind kind)
 {
-	struct block *block = &build_newest(parse)->block;
+	struct block *block = parse->block;
 
 	parse->addresses = NULL;
 	block->rules = xgrow(block->rules, block->rule_count, &block->rule_capacity, sizeof(*block->rules));
@@ -156,7 +156,7 @@ void build_block_rule(struct parse *parse, struct location where, enum block_kin
 
 static struct target *add_target(struct parse *parse)
 {
-	struct block *block = &build_newest(parse)->block;
+	struct block *block = parse->block;
 	struct filter_addresses *addresses = parse->addresses;
 	struct block_rule *rule;
 
@@ -221,10 +221,33 @@ int build_list_end(struct parse *parse)
 	return check_overlap(parse->list, parse->places, parse->error);
 }
 
+int build_later_stage(struct parse *parse, struct location where, const char *stage)
+{
+	int err = error_at(parse->error, where, "the %s stage is not part of this version of Sluice", stage);
+	error_hint(parse->error, "this version has the block, limit, synproxy and filter stages");
+	return err;
+}
+
+int build_later_established(struct parse *parse, struct location where)
+{
+	int err = error_at(parse->error, where, "`established` is not part of this version of Sluice");
+	error_hint(parse->error, "for answers to TCP connections write: accept tcp flags ack/ack");
+	return err;
+}
+
+int build_later_service(struct parse *parse, struct location where)
+{
+	int err = error_at(parse->error, where, "services are not part of this version of Sluice");
+	error_hint(parse->error, "this version has sets and interfaces");
+	return err;
+}
+
 void build_end(struct parse *parse)
 {
 	for (size_t i = 0; i < parse->pending_count; i++)
 		free(parse->pending[i].text);
 	free(parse->pending);
 	free(parse->places);
+	if (parse->macro)
+		macro_free(parse->macro);
 }

@@ -231,6 +231,7 @@ static bool find_twice(const struct mention *mentions, size_t count, const struc
 static int check_targets(const struct block *block, struct error *error)
 {
 	CLEANUP_FREE struct mention *mentions = NULL;
+	CLEANUP_FREE char *other = NULL;
 	const struct mention *again, *before;
 	size_t count = 0, capacity = 0;
 	int err = 0;
@@ -248,7 +249,8 @@ static int check_targets(const struct block *block, struct error *error)
 	if (find_twice(mentions, count, &again, &before)) {
 		err = error_at(error, again->target->where, "the block has the same `%s` target twice",
 			       block_kind_name(again->kind));
-		error_hint(error, "the other one is at line %d", before->target->where.line);
+		other = location_text(before->target->where, again->target->where);
+		error_hint(error, "the other one is at %s", other);
 	}
 	for (size_t i = 0; i < count; i++)
 		free(mentions[i].sorted);
@@ -305,6 +307,34 @@ static int check_rules(const struct policy *policy, const struct set_names *name
 	return 0;
 }
 
+/* Which addresses a service has is settled when the policy is compiled. */
+static int refuse_dynamic(const struct target *target, struct error *error)
+{
+	error_at(error, target->where, "@%s is dynamic: a service has addresses that are known beforehand",
+		 target->set_name);
+	error_hint(error, "write its addresses, or a set of them: set %s { 192.0.2.1 }", target->set_name);
+	return -EINVAL;
+}
+
+static int check_synproxy(const struct policy *policy, const struct set_names *names, struct synproxy *synproxy,
+			  struct error *error)
+{
+	for (size_t i = 0; i < synproxy->rule_count; i++) {
+		struct filter_addresses *to = &synproxy->rules[i].destination;
+		int err = settle_targets(policy, names, to->targets, to->count, error);
+
+		if (!err)
+			err = check_filter_targets(to, error);
+		for (size_t t = 0; t < to->count && !err; t++) {
+			if (to->targets[t].set && to->targets[t].set->size)
+				err = refuse_dynamic(&to->targets[t], error);
+		}
+		if (err)
+			return err;
+	}
+	return synproxy_check(synproxy, error);
+}
+
 int policy_check(struct policy *policy, struct error *error)
 {
 	CLEANUP_FREE struct named_set *sorted = xcalloc(policy->set_count, sizeof(*sorted));
@@ -322,6 +352,8 @@ int policy_check(struct policy *policy, struct error *error)
 		err = check_block(policy, &names, &policy->interfaces[i].block, error);
 		if (!err)
 			err = check_rules(policy, &names, &policy->interfaces[i].limit, error);
+		if (!err)
+			err = check_synproxy(policy, &names, &policy->interfaces[i].synproxy, error);
 		if (!err)
 			err = check_rules(policy, &names, &policy->interfaces[i].filter, error);
 		if (err)

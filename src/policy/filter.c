@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "policy/policy.h"
 
 static const struct {
@@ -63,7 +64,31 @@ bool filter_rule_is_only(const struct filter_rule *rule, uint32_t protocol)
 	       values->ranges[0].high == protocol;
 }
 
-static void free_addresses(struct filter_addresses *addresses)
+static void copy_addresses(struct filter_addresses *to, const struct filter_addresses *from)
+{
+	*to = *from;
+	to->targets = xcalloc(from->count, sizeof(*to->targets));
+	to->capacity = from->count;
+	for (size_t i = 0; i < from->count; i++)
+		target_copy(&to->targets[i], &from->targets[i]);
+}
+
+void filter_rule_copy(struct filter_rule *to, const struct filter_rule *from)
+{
+	*to = *from;
+	copy_addresses(&to->source, &from->source);
+	copy_addresses(&to->destination, &from->destination);
+	for (int f = 0; f < FILTER_FIELD_COUNT; f++) {
+		const struct filter_values *values = &from->fields[f];
+
+		to->fields[f].ranges = xcopy(values->ranges, values->count, sizeof(*values->ranges));
+		to->fields[f].capacity = values->count;
+	}
+	limit_copy(&to->limit, &from->limit);
+	to->counter = from->counter ? xstrdup(from->counter) : NULL;
+}
+
+void filter_free_addresses(struct filter_addresses *addresses)
 {
 	for (size_t i = 0; i < addresses->count; i++) {
 		free(addresses->targets[i].set_name);
@@ -77,8 +102,8 @@ void filter_free(struct filter_list *list)
 	for (size_t i = 0; i < list->rule_count; i++) {
 		struct filter_rule *rule = &list->rules[i];
 
-		free_addresses(&rule->source);
-		free_addresses(&rule->destination);
+		filter_free_addresses(&rule->source);
+		filter_free_addresses(&rule->destination);
 		for (int f = 0; f < FILTER_FIELD_COUNT; f++)
 			free(rule->fields[f].ranges);
 		limit_free(&rule->limit);

@@ -100,9 +100,15 @@ struct filter_list {
 	size_t rule_count, rule_capacity;
 };
 
+/* Fills `*to` with a copy, which has memory of its own. */
+void filter_rule_copy(struct filter_rule *to, const struct filter_rule *from);
+
 /* One rule in canonical form, on one line without its end: rules that say the same have the same text, but for the
  * order inside lists. */
 void filter_print_rule(FILE *out, const struct filter_rule *rule);
+
+/* " to not @office, 192.0.2.0/24", behind a word before it; nothing when they are not written. */
+void filter_print_addresses(FILE *out, const char *word, const struct filter_addresses *addresses);
 
 /* " flags syn/syn,ack". */
 void filter_print_flags(FILE *out, uint8_t flags, uint8_t mask);
@@ -122,6 +128,7 @@ bool filter_rule_has_ports(const struct filter_rule *rule);
 /* True when the rule is about one protocol alone, and it is this one. */
 bool filter_rule_is_only(const struct filter_rule *rule, uint32_t protocol);
 
+void filter_free_addresses(struct filter_addresses *addresses);
 void filter_free(struct filter_list *list);
 
 #endif

@@ -32,18 +32,30 @@ int build_once(struct parse *parse, struct location *place, struct location wher
 	return err;
 }
 
-int build_filter_rule(struct parse *parse, struct location where, enum filter_verb verb)
+int build_rule_room(struct parse *parse, struct location where)
 {
 	struct filter_list *list = parse->rules;
 	int err;
 
 	if (list->rule_count == FILTER_RULES_MAX) {
-		err = error_at(parse->error, where, "interface %s has more than %d rules in `%s`",
-			       build_newest(parse)->name, FILTER_RULES_MAX, verb == FILTER_LIMIT ? "limit" : "filter");
+		err = error_at(parse->error, where, "%s %s has more than %d rules in `%s`",
+			       parse->macro ? "macro" : "interface",
+			       parse->macro ? parse->macro->name : build_newest(parse)->name, FILTER_RULES_MAX,
+			       macro_stage_name(parse->stage));
 		error_hint(parse->error, "rules that differ in an address alone are one rule with a set");
 		return err;
 	}
 	list->rules = xgrow(list->rules, list->rule_count, &list->rule_capacity, sizeof(*list->rules));
+	return 0;
+}
+
+int build_filter_rule(struct parse *parse, struct location where, enum filter_verb verb)
+{
+	struct filter_list *list = parse->rules;
+	int err = build_rule_room(parse, where);
+
+	if (err)
+		return err;
 	list->rules[list->rule_count++] = (struct filter_rule){
 		.where = where,
 		.verb = verb,
@@ -145,6 +157,7 @@ int build_filter_field(struct parse *parse, struct location where, enum filter_f
 	int err;
 
 	parse->field = field;
+	parse->values = values;
 	if (field == FILTER_FIELD_PROTOCOL && values->where.line) {
 		err = error_at(parse->error, where, "this rule has a protocol already");
 		error_hint(parse->error, "for several protocols write: protocol { tcp, udp }");
@@ -174,7 +187,7 @@ int build_filter_value(struct parse *parse, struct location where, char *text)
 	err = filter_range_parse(parse->field, owned, where, &range, parse->error);
 	if (err)
 		return err;
-	add_range(parse, where, &build_newest_rule(parse)->fields[parse->field], range);
+	add_range(parse, where, parse->values, range);
 	return 0;
 }
 
@@ -182,7 +195,7 @@ int build_filter_values_end(struct parse *parse)
 {
 	if (parse->field == FILTER_FIELD_TYPE || parse->field == FILTER_FIELD_CODE)
 		return 0;
-	return check_values(&build_newest_rule(parse)->fields[parse->field], parse->places, parse->error);
+	return check_values(parse->values, parse->places, parse->error);
 }
 
 int build_filter_flags(struct parse *parse, struct location where, struct location text_where, char *text)

@@ -87,7 +87,7 @@ static void print_kind(FILE *out, const struct filter_rule *rule)
 	print_field(out, rule, FILTER_FIELD_ETHERTYPE);
 }
 
-static void print_addresses(FILE *out, const char *word, const struct filter_addresses *addresses)
+void filter_print_addresses(FILE *out, const char *word, const struct filter_addresses *addresses)
 {
 	if (!addresses->where.line)
 		return;
@@ -127,8 +127,8 @@ void filter_print_flags(FILE *out, uint8_t flags, uint8_t mask)
 static void print_matches(FILE *out, const struct filter_rule *rule)
 {
 	print_kind(out, rule);
-	print_addresses(out, "from", &rule->source);
-	print_addresses(out, "to", &rule->destination);
+	filter_print_addresses(out, "from", &rule->source);
+	filter_print_addresses(out, "to", &rule->destination);
 	print_field(out, rule, FILTER_FIELD_SPORT);
 	print_field(out, rule, FILTER_FIELD_DPORT);
 	print_field(out, rule, FILTER_FIELD_TYPE);

@@ -13,30 +13,26 @@
 /* Prefixes of a range that a hint names: most ranges have no more. */
 #define RANGE_SHOWN 5
 
-static const char stateless[] = "this version keeps no connections; for answers to TCP connections write: accept tcp "
-				"flags ack/ack";
 static const char from[] = "write: from 192.0.2.0/24, or with a set: from @office";
 static const char to[] = "write: to 192.0.2.0/24, or with a set: to @servers";
 static const char all[] = "what a rule does not name may be anything: leave it out";
 static const char one_interface[] = "a rule is about what arrives at the interface of its block";
 
-static const struct {
+struct habit {
 	const char *word, *hint;
-} in_rule[] = {
-	{ "allow", "write: accept" },
-	{ "permit", "write: accept" },
-	{ "pass", "write: accept" },
-	{ "deny", "write: drop" },
-	{ "block", "write: drop" },
-	{ "discard", "write: drop" },
-	{ "ct", stateless },
-	{ "state", stateless },
-	{ "ctstate", stateless },
-	{ "conntrack", stateless },
-	{ "related", stateless },
-	{ "new", stateless },
-	{ "invalid", stateless },
+};
+
+static const struct habit verbs[] = {
+	{ "allow", "write: accept" }, { "permit", "write: accept" }, { "pass", "write: accept" },
+	{ "deny", "write: drop" },    { "block", "write: drop" },    { "discard", "write: drop" },
+};
+
+/* Of connections, which this version does not keep. */
+static const char *const states[] = { "ct", "state", "ctstate", "conntrack", "related", "new", "invalid" };
+
+static const struct habit matches[] = {
 	{ "port", "write dport for the port that a packet goes to, sport for the one it comes from: tcp dport 80" },
+	{ "syn", "write: tcp flags syn/syn,ack" },
 	{ "ports", "write dport for the ports that a packet goes to: tcp dport { 80, 443 }" },
 	{ "proto", "write: protocol gre, or tcp, udp, icmp, icmpv6, sctp alone" },
 	{ "any", all },
@@ -149,13 +145,39 @@ static const char *service_in_rule(const char *name)
 	return service_port(name) < 0 ? NULL : "a service is a protocol and a port, as a number: tcp dport 443";
 }
 
+static const char *find(const struct habit *habits, size_t count, const char *word)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!strcasecmp(habits[i].word, word))
+			return habits[i].hint;
+	}
+	return NULL;
+}
+
+static bool is_state(const char *word)
+{
+	for (size_t i = 0; i < COUNT(states); i++) {
+		if (!strcasecmp(states[i], word))
+			return true;
+	}
+	return false;
+}
+
 const char *habit_in_rule(const char *word)
 {
-	for (size_t i = 0; i < COUNT(in_rule); i++) {
-		if (!strcasecmp(in_rule[i].word, word))
-			return in_rule[i].hint;
-	}
-	return service_in_rule(word);
+	if (is_state(word))
+		return "this version keeps no connections; for answers to TCP connections write: accept tcp flags "
+		       "ack/ack";
+	return find(verbs, COUNT(verbs), word) ?: find(matches, COUNT(matches), word) ?: service_in_rule(word);
+}
+
+const char *habit_in_limit(const char *word)
+{
+	if (is_state(word))
+		return "this version keeps no connections; the first packet of one is: tcp flags syn/syn,ack";
+	if (!strcasecmp(word, "any"))
+		return "write: all";
+	return find(matches, COUNT(matches), word) ?: service_in_rule(word);
 }
 
 const char *habit_icmp_type(int version, const char *word)

@@ -7,8 +7,9 @@
 
 #include "base/error.h"
 
-/* What to write in place of a word that stands where a rule begins or goes on, or NULL. */
+/* What to write in place of a word that stands where a rule, or a limit, begins or goes on, or NULL. */
 const char *habit_in_rule(const char *word);
+const char *habit_in_limit(const char *word);
 
 /* The name of a type of ICMP (version 4) or ICMPv6 (version 6) in place of `word`, or NULL. */
 const char *habit_icmp_type(int version, const char *word);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/duration.h"
+#include "base/memory.h"
 #include "policy/limit_units.h"
 #include "policy/policy.h"
 
@@ -107,6 +108,15 @@ void limit_print(FILE *out, const struct filter_limit *limit)
 		fprintf(out, " ban @%s", limit->ban->set_name);
 	if (limit->ban_time)
 		fprintf(out, " %s", duration_text(limit->ban_time, time));
+}
+
+void limit_copy(struct filter_limit *to, const struct filter_limit *from)
+{
+	*to = *from;
+	if (!from->ban)
+		return;
+	to->ban = xcalloc(1, sizeof(*to->ban));
+	target_copy(to->ban, from->ban);
 }
 
 void limit_free(struct filter_limit *limit)

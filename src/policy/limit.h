@@ -71,6 +71,8 @@ int limit_rate_parse(const char *text, struct location where, struct filter_limi
 int limit_burst_parse(const char *text, struct location where, struct filter_limit *limit, struct error *error);
 int limit_per_parse(const char *text, struct location where, struct filter_limit *limit, struct error *error);
 
+/* Fills `*to` with a copy, which has memory of its own. */
+void limit_copy(struct filter_limit *to, const struct filter_limit *from);
 void limit_free(struct filter_limit *limit);
 
 #endif

@@ -3,20 +3,21 @@
 #include "policy/check.h"
 #include "policy/limit_units.h"
 
-static int check_arp(const struct filter_limit *limit, struct error *error)
+/* `kind` is what the rule is about: nothing of IP. */
+static int check_link(const struct filter_limit *limit, const char *kind, struct error *error)
 {
 	int err;
 
 	if (limit->ban) {
 		err = error_at(error, limit->ban_where,
-			       "`ban` in a rule about ARP, whose packets have no source address");
+			       "`ban` in a rule about %s, whose packets have no source address", kind);
 		error_hint(error, "a ban is of addresses of IP; leave it out");
 		return err;
 	}
 	if (limit->per == FILTER_PER_RULE)
 		return 0;
-	err = error_at(error, limit->per_where, "`per %s` in a rule about ARP, whose packets have no such address",
-		       limit_per_words[limit->per]);
+	err = error_at(error, limit->per_where, "`per %s` in a rule about %s, whose packets have no such address",
+		       limit_per_words[limit->per], kind);
 	error_hint(error, "leave it out: the limit is that of all packets of the rule");
 	return err;
 }
@@ -73,7 +74,9 @@ int check_limit(const struct filter_rule *rule, struct error *error)
 		return err;
 	}
 	if (rule->family == FILTER_FAMILY_ARP)
-		err = check_arp(limit, error);
+		err = check_link(limit, "ARP", error);
+	else if (rule->fields[FILTER_FIELD_ETHERTYPE].where.line)
+		err = check_link(limit, "an EtherType", error);
 	if (!err)
 		err = check_dport(rule, error);
 	return err ? err : check_lengths(rule, error);

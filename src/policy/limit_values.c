@@ -163,6 +163,11 @@ int limit_rate_parse(const char *text, struct location where, struct filter_limi
 
 	if (!digits)
 		return not_a_rate(text, where, error);
+	if (text[digits] == '.') {
+		err = error_at(error, where, "`%.80s` is not a whole number of its unit", text);
+		error_hint(error, "write a smaller unit: 90/m for 1.5/s, 1500kbit/s for 1.5mbit/s");
+		return err;
+	}
 	err = parse_unit(text, text + digits, where, &parsed.unit, error);
 	if (err)
 		return err;

@@ -6,7 +6,7 @@
 #ifndef SLUICE_POLICY_PARSE_H
 #define SLUICE_POLICY_PARSE_H
 
-#include "policy/policy.h"
+#include "policy/macro.h"
 
 /* The grammar nests three deep, and a brace too many is a syntax error as soon as it is read. */
 #define BRACES_MAX 4
@@ -21,19 +21,28 @@ struct pending_value {
 struct parse {
 	struct policy *policy;
 	struct error *error;
-	struct location at;		    /* the lexer's next byte */
+	const char *text, *end;		    /* what is being read */
+	size_t offset;			    /* of the lexer's next byte, */
+	struct location at;		    /* and where that is */
 	struct location braces[BRACES_MAX]; /* those that are open, innermost last */
 	size_t depth;
+	bool ready;	     /* these are the ready macros */
+	struct macro *macro; /* that is being read; NULL: none */
+	/* The stage that is being read: its word, and where its rules go. */
+	enum macro_stage stage;
+	struct location stage_where;
+	struct block *block;
+	struct filter_list *rules;
+	int rule_line; /* on which the last limit ended, if no separator came after it */
 	/* The list of prefixes that is being read, and where each of them stands. */
 	struct prefixes *list;
 	struct location *places;
 	size_t place_capacity;
-	struct filter_list *rules; /* where the next rule goes */
-	int rule_line;		   /* on which the last limit ended, if no separator came after it */
 	/* The rule that is being read: where its targets go (NULL: to the newest rule of a block), its field, and the
 	 * family that its words speak of without naming it. */
 	struct filter_addresses *addresses;
 	enum filter_field field;
+	struct filter_values *values; /* of that field */
 	enum filter_family implied;
 	struct location implied_where;
 	struct pending_value *pending;
@@ -60,6 +69,18 @@ void build_target(struct parse *parse, struct location where, char *name);
 int build_prefix(struct parse *parse, struct location where, char *text);
 int build_prefix_target(struct parse *parse, struct location where, char *text);
 int build_list_end(struct parse *parse);
+
+/* A stage of the newest interface, whose word stands at `where`: rules go there from then on. */
+int build_stage(struct parse *parse, enum macro_stage stage, struct location where);
+
+/* A macro: its name, its stage, and its end. */
+int build_macro(struct parse *parse, struct location where, char *name);
+int build_macro_begin(struct parse *parse, enum macro_stage stage);
+int build_macro_end(struct parse *parse);
+int build_use(struct parse *parse, struct location where, char *name);
+
+/* Makes room for one more rule in the stage that is being read. */
+int build_rule_room(struct parse *parse, struct location where);
 
 /* The parts of a rule. */
 int build_filter_rule(struct parse *parse, struct location where, enum filter_verb verb);
@@ -90,6 +111,18 @@ int build_limit_else(struct parse *parse, struct location where);
 /* A rule of the limit stage begins at `where`: not on the line of another one, or it might look like a part of it. */
 int build_limit_begin(struct parse *parse, struct location where);
 int build_log_drops(struct parse *parse, struct location where, struct location text_where, char *text);
+/* The parts of a service of the synproxy. */
+int build_synproxy_rule(struct parse *parse, struct location where);
+int build_synproxy_to(struct parse *parse, struct location where);
+int build_synproxy_dport(struct parse *parse, struct location where);
+int build_synproxy_above(struct parse *parse, struct location where, struct location text_where, char *text);
+int build_synproxy_gateway(struct parse *parse, struct location where);
+int build_synproxy_rule_end(struct parse *parse);
+
+/* What is of a later version: all return -EINVAL with parse->error set. */
+int build_later_stage(struct parse *parse, struct location where, const char *stage);
+int build_later_established(struct parse *parse, struct location where);
+int build_later_service(struct parse *parse, struct location where);
 
 /* True for what can be the name of a set or of a counter. */
 bool is_name(const char *name);

@@ -38,9 +38,6 @@ int keyword_token(const char *word);
 	} while (0)
 
 static int yyerror(const struct location *where, void *scanner, struct parse *parse, const char *message);
-static int later_stage(struct parse *parse, struct location where, const char *stage);
-static int later_established(struct parse *parse, struct location where);
-static int later_service(struct parse *parse, struct location where);
 }
 
 %union {
@@ -64,12 +61,13 @@ static int later_service(struct parse *parse, struct location where);
 
 /* The words of the language: this is the only list of them, and messages name them in this order. */
 %token SET "set" FILE "file" DYNAMIC "dynamic" SIZE "size" TIMEOUT "timeout"
-%token INTERFACE "interface"
+%token MACRO "macro" INTERFACE "interface"
 %token MODE "mode" NATIVE "native" GENERIC "generic" OFFLOAD "offload"
 %token FRAGMENTS "fragments" MALFORMED "malformed" PASS "pass" DROP "drop" TRACK "track"
 %token LOG "log" DROPS "drops"
-%token BLOCK "block" EXCEPT "except" FROM "from" TO "to"
+%token BLOCK "block" EXCEPT "except" FROM "from" TO "to" USE "use"
 %token LIMIT "limit" ALL "all"
+%token SYNPROXY "synproxy" ABOVE "above" GATEWAY "gateway"
 %token FILTER "filter" ACCEPT "accept" REJECT "reject" WITH "with"
 %token IPV4 "ipv4" IPV6 "ipv6" ARP "arp" TCP "tcp" UDP "udp" ICMP "icmp" ICMPV6 "icmpv6" SCTP "sctp" PROTOCOL "protocol"
 %token NOT "not" SPORT "sport" DPORT "dport" FLAGS "flags" TYPE "type" CODE "code" ETHERTYPE "ethertype" VLAN "vlan" DSCP "dscp" TTL "ttl"
@@ -78,10 +76,11 @@ static int later_service(struct parse *parse, struct location where);
 %token DEFAULT "default"
 
 %token OPEN "{" COMMA "," CLOSE "}" SEMICOLON ";"
+%token OPEN_BLOCK "{ of a block" OPEN_LIMIT "{ of a limit" OPEN_FILTER "{ of a filter"
 
 /* Words that belong to later versions: known, never proposed. */
 %token ESTABLISHED "established" SERVICE "service"
-%token SYNPROXY "synproxy" BALANCE "balance" ROUTE "route" CAPTURE "capture"
+%token BALANCE "balance" ROUTE "route" CAPTURE "capture"
 
 %destructor { free($$); } <text>
 
@@ -96,8 +95,9 @@ static int later_service(struct parse *parse, struct location where);
 policy:
   %empty
 | policy set
+| policy macro
 | policy interface
-| policy "service"	{ TRY(later_service(parse, @2)); }
+| policy "service"	{ TRY(build_later_service(parse, @2)); }
 | policy ";"
 ;
 
@@ -135,6 +135,20 @@ prefix:
   WORD			{ TRY(build_prefix(parse, @1, $1)); }
 ;
 
+macro:
+  macro_name "{ of a block" { TRY(build_macro_begin(parse, MACRO_BLOCK)); } block_body macro_end
+| macro_name "{ of a limit" { TRY(build_macro_begin(parse, MACRO_LIMIT)); } limits macro_end
+| macro_name "{ of a filter" { TRY(build_macro_begin(parse, MACRO_FILTER)); } filter_rules macro_end
+;
+
+macro_name:
+  "macro" NAME		{ TRY(build_macro(parse, @2, $2)); }
+;
+
+macro_end:
+  "}"			{ TRY(build_macro_end(parse)); }
+;
+
 interface:
   interface_name "{" interface_body "}"
 ;
@@ -168,9 +182,10 @@ interface_statement:
 | default
 | block
 | limit
+| synproxy
 | filter
 | later_stage {
-	TRY(later_stage(parse, @1, $1));
+	TRY(build_later_stage(parse, @1, $1));
   }
 ;
 
@@ -199,8 +214,7 @@ pass_drop_or_track:
 ;
 
 later_stage:
-  "synproxy"		{ $$ = "synproxy"; }
-| "balance"		{ $$ = "balance"; }
+  "balance"		{ $$ = "balance"; }
 | "route"		{ $$ = "route"; }
 | "capture"		{ $$ = "capture"; }
 ;
@@ -210,12 +224,13 @@ block:
 ;
 
 block_word:
-  "block"		{ TRY(build_statement(parse, &build_newest(parse)->block.where, @1, "block")); }
+  "block"		{ TRY(build_stage(parse, MACRO_BLOCK, @1)); }
 ;
 
 block_body:
   %empty
 | block_body block_kind targets
+| block_body "use" NAME	{ TRY(build_use(parse, @3, $3)); }
 | block_body ";"
 ;
 
@@ -245,16 +260,13 @@ limit:
 ;
 
 limit_word:
-  "limit" {
-	TRY(build_statement(parse, &build_newest(parse)->limit.where, @1, "limit"));
-	parse->rules = &build_newest(parse)->limit;
-	parse->rule_line = 0;
-  }
+  "limit"		{ TRY(build_stage(parse, MACRO_LIMIT, @1)); }
 ;
 
 limits:
   %empty
 | limits limit_rule	{ TRY(build_filter_rule_end(parse)); }
+| limits "use" NAME	{ TRY(build_use(parse, @3, $3)); }
 | limits ";"		{ parse->rule_line = 0; }
 ;
 
@@ -284,16 +296,47 @@ limit_begin:
   %empty		{ TRY(build_filter_rule(parse, @$, FILTER_LIMIT)); }
 ;
 
+synproxy:
+  synproxy_word "{" proxies "}"
+;
+
+synproxy_word:
+  "synproxy"		{ TRY(build_statement(parse, &build_newest(parse)->synproxy.where, @1, "synproxy")); }
+;
+
+proxies:
+  %empty
+| proxies proxy			{ TRY(build_synproxy_rule_end(parse)); }
+| proxies ";"
+;
+
+proxy:
+  "tcp"			{ TRY(build_synproxy_rule(parse, @1)); }
+| proxy proxy_part
+;
+
+proxy_part:
+  proxy_to targets
+| proxy_dport values
+| "above" VALUE		{ TRY(build_synproxy_above(parse, @1, @2, $2)); }
+| "gateway"		{ TRY(build_synproxy_gateway(parse, @1)); }
+;
+
+proxy_to:
+  "to"			{ TRY(build_synproxy_to(parse, @1)); }
+;
+
+proxy_dport:
+  "dport"		{ TRY(build_synproxy_dport(parse, @1)); }
+;
+
 filter:
   filter_word "{" filter_rules "}"
 | filter_word "{" filter_rules default separators "}"
 ;
 
 filter_word:
-  "filter" {
-	TRY(build_statement(parse, &build_newest(parse)->filter.where, @1, "filter"));
-	parse->rules = &build_newest(parse)->filter;
-  }
+  "filter"		{ TRY(build_stage(parse, MACRO_FILTER, @1)); }
 ;
 
 separators:
@@ -304,6 +347,7 @@ separators:
 filter_rules:
   %empty
 | filter_rules filter_rule	{ TRY(build_filter_rule_end(parse)); }
+| filter_rules "use" NAME	{ TRY(build_use(parse, @3, $3)); }
 | filter_rules ";"
 ;
 
@@ -323,7 +367,7 @@ filter_part:
 | "limit" VALUE		{ TRY(build_limit_rate(parse, @1, @2, $2)); }
 | match
 | modifier
-| "established"		{ TRY(later_established(parse, @1)); }
+| "established"		{ TRY(build_later_established(parse, @1)); }
 ;
 
 match:
@@ -528,6 +572,12 @@ static void set_unexpected(struct parse *parse, struct location where, yysymbol_
 		error_at(parse->error, where, "unexpected `%.80s`", text);
 }
 
+/* A number that the lexer did not take for a rate, nor whoever wrote it for an address. */
+static bool is_half_a_rate(const char *text)
+{
+	return *text >= '0' && *text <= '9' && !strpbrk(text, ".:");
+}
+
 /* Called by the parser; the lexer's last token is the one that does not fit. */
 static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, struct parse *parse)
 {
@@ -542,8 +592,12 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 	set_unexpected(parse, *yypcontext_location(context), token, text);
 	if (token == YYSYMBOL_WORD || token == YYSYMBOL_NAME)
 		meant = near_word(text, expected, count);
+	if (token == YYSYMBOL_WORD && is_half_a_rate(text) && is_expected(YYSYMBOL_RATE, expected, count))
+		return limit_rate_parse(text, *yypcontext_location(context), &(struct filter_limit){ 0 }, parse->error);
 	if (begins_rule(expected, count))
 		habit = habit_in_rule(text);
+	else if (is_inside_rule(expected, count))
+		habit = habit_in_limit(text);
 	if (habit)
 		error_hint(parse->error, "%s", habit);
 	else if (meant)
@@ -551,6 +605,10 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 	else if (token == YYSYMBOL_WORD && is_name(text) && is_expected(YYSYMBOL_REFERENCE, expected, count) &&
 		 !is_expected(YYSYMBOL_WORD, expected, count))
 		error_hint(parse->error, "a set has an @ in front of its name: @%.80s", text);
+	else if (is_expected(YYSYMBOL_OPEN_FILTER, expected, count))
+		error_hint(parse->error, "behind its name stand its rules: macro NAME { drop tcp flags syn,fin }");
+	else if (token == YYSYMBOL_USE)
+		error_hint(parse->error, "`use NAME` stands in block, limit or filter, where a rule could begin");
 	else if (is_inside_rule(expected, count))
 		hint_rule(parse->error, token, expected, count);
 	else
@@ -562,25 +620,4 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, str
 static int yyerror(const struct location *where, void *scanner, struct parse *parse, const char *message)
 {
 	return error_at(parse->error, *where, "%s", message);
-}
-
-static int later_stage(struct parse *parse, struct location where, const char *stage)
-{
-	int err = error_at(parse->error, where, "the %s stage is not part of this version of Sluice", stage);
-	error_hint(parse->error, "this version has the block, limit and filter stages");
-	return err;
-}
-
-static int later_established(struct parse *parse, struct location where)
-{
-	int err = error_at(parse->error, where, "`established` is not part of this version of Sluice");
-	error_hint(parse->error, "for answers to TCP connections write: accept tcp flags ack/ack");
-	return err;
-}
-
-static int later_service(struct parse *parse, struct location where)
-{
-	int err = error_at(parse->error, where, "services are not part of this version of Sluice");
-	error_hint(parse->error, "this version has sets and interfaces");
-	return err;
 }

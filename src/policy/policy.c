@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "policy/check.h"
+#include "policy/macro.h"
 #include "policy/parse.h"
 #include "parser.h"
 #include "lexer.h"
@@ -49,12 +50,15 @@ static int read_set_files(struct policy *policy, struct error *error)
 	return 0;
 }
 
-static int parse_text(const char *text, size_t length, struct policy *policy, struct error *error)
+static int parse_text(const char *text, size_t length, const char *file, struct policy *policy, struct error *error)
 {
 	struct parse parse = {
 		.policy = policy,
 		.error = error,
-		.at = { .file = policy->path, .line = 1, .column = 1 },
+		.at = { .file = file, .line = 1, .column = 1 },
+		.text = text,
+		.end = text + length,
+		.ready = file != policy->path,
 	};
 	void *scanner;
 	int failed;
@@ -66,6 +70,16 @@ static int parse_text(const char *text, size_t length, struct policy *policy, st
 	yylex_destroy(scanner);
 	build_end(&parse);
 	return failed ? -EINVAL : 0;
+}
+
+/* The ready macros first: a macro is defined above where it is used. */
+static int parse_all(const char *text, size_t length, struct policy *policy, struct error *error)
+{
+	size_t ready_length;
+	const char *ready = defences_text(&ready_length);
+	int err = parse_text(ready, ready_length, DEFENCES_FILE, policy, error);
+
+	return err ? err : parse_text(text, length, policy->path, policy, error);
 }
 
 static int too_large(const char *path, struct error *error)
@@ -85,7 +99,7 @@ int policy_parse(const char *text, const char *path, struct policy **policy, str
 		return too_large(path, error);
 	result = xcalloc(1, sizeof(*result));
 	result->path = xstrdup(path);
-	err = parse_text(text, length, result, error);
+	err = parse_all(text, length, result, error);
 	if (err)
 		return err;
 	err = policy_check(result, error);
@@ -137,7 +151,24 @@ int policy_load(const char *path, struct policy **policy, struct error *error)
 	return policy_parse(text, path, policy, error);
 }
 
-static void free_block(struct block *block)
+void target_copy(struct target *to, const struct target *from)
+{
+	*to = *from;
+	to->set_name = from->set_name ? xstrdup(from->set_name) : NULL;
+	to->prefixes.items = xcopy(from->prefixes.items, from->prefixes.count, sizeof(*from->prefixes.items));
+	to->prefixes.capacity = from->prefixes.count;
+}
+
+void block_rule_copy(struct block_rule *to, const struct block_rule *from)
+{
+	*to = *from;
+	to->targets = xcalloc(from->target_count, sizeof(*to->targets));
+	to->target_capacity = from->target_count;
+	for (size_t i = 0; i < from->target_count; i++)
+		target_copy(&to->targets[i], &from->targets[i]);
+}
+
+void block_free(struct block *block)
 {
 	for (size_t i = 0; i < block->rule_count; i++) {
 		struct block_rule *rule = &block->rules[i];
@@ -162,10 +193,14 @@ void policy_free(struct policy *policy)
 	}
 	for (size_t i = 0; i < policy->interface_count; i++) {
 		free(policy->interfaces[i].name);
-		free_block(&policy->interfaces[i].block);
+		block_free(&policy->interfaces[i].block);
 		filter_free(&policy->interfaces[i].limit);
+		synproxy_free(&policy->interfaces[i].synproxy);
 		filter_free(&policy->interfaces[i].filter);
 	}
+	for (size_t i = 0; i < policy->macro_count; i++)
+		macro_free(policy->macros[i]);
+	free(policy->macros);
 	free(policy->sets);
 	free(policy->interfaces);
 	free(policy->path);

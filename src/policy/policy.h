@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "policy/filter.h"
 #include "policy/prefix.h"
+#include "policy/synproxy.h"
 #include "sluice/verdict.h"
 
 /* Bounds of a dynamic set: 16 million entries take 1.6 GB, and nobody waits for a ban of more than ten years to end. */
@@ -41,6 +42,8 @@ struct target {
 	const struct set *set;	  /* settled by policy_check (policy/check.h) */
 	struct prefixes prefixes; /* as written; one, or several in braces */
 };
+
+struct macro;
 
 enum block_kind {
 	BLOCK_EXCEPT,
@@ -91,6 +94,7 @@ struct interface {
 	uint32_t log_drops; /* one of so many packets that are dropped becomes an event; 0: none does */
 	struct location log_drops_where;
 	struct filter_list limit, filter;
+	struct synproxy synproxy;
 };
 
 struct policy {
@@ -99,6 +103,8 @@ struct policy {
 	size_t set_count, set_capacity;
 	struct interface *interfaces;
 	size_t interface_count, interface_capacity;
+	struct macro **macros; /* policy/macro.h; what uses them has copies of their rules */
+	size_t macro_count, macro_capacity;
 };
 
 /* Reads, parses and checks the file at `path` and the set files it names. Returns 0 and a policy that the caller frees
@@ -109,6 +115,11 @@ int policy_load(const char *path, struct policy **policy, struct error *error);
 int policy_parse(const char *text, const char *path, struct policy **policy, struct error *error);
 
 void policy_free(struct policy *policy);
+
+/* Both fill `*to` with a copy, which has memory of its own. */
+void target_copy(struct target *to, const struct target *from);
+void block_rule_copy(struct block_rule *to, const struct block_rule *from);
+void block_free(struct block *block);
 
 /* Writes the policy in canonical form: every option, one statement a line. Parses back to the same policy. */
 void policy_print(FILE *out, const struct policy *policy);

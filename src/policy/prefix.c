@@ -170,14 +170,19 @@ const char *prefix_print(const struct prefix *prefix, char *text)
 	return text;
 }
 
+void prefix_shorten(struct prefix *prefix, uint8_t length)
+{
+	prefix->length = length;
+	clear_host_bits(prefix);
+}
+
 bool prefix_covers(const struct prefix *outer, const struct prefix *inner)
 {
 	struct prefix cut = *inner;
 
 	if (outer->version != inner->version || outer->length > inner->length)
 		return false;
-	cut.length = outer->length;
-	clear_host_bits(&cut);
+	prefix_shorten(&cut, outer->length);
 	return !memcmp(cut.address, outer->address, sizeof(cut.address));
 }
 

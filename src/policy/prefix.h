@@ -35,6 +35,9 @@ bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
 /* Orders by family, address, length: a prefix comes before all that it covers, and right before them. For qsort. */
 int prefix_compare(const void *left, const void *right);
 
+/* Makes it the prefix of `length` bits that covers it; `length` is at most its own. */
+void prefix_shorten(struct prefix *prefix, uint8_t length);
+
 void prefixes_add(struct prefixes *list, struct prefix prefix);
 /* Appends the prefixes that together are the addresses from `first` to `last`, of one version, `first` not above. */
 void prefixes_add_range(struct prefixes *list, const struct prefix *first, const struct prefix *last);

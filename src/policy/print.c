@@ -125,6 +125,21 @@ static void print_rules(FILE *out, const char *stage, const struct filter_list *
 	fputs("    }\n", out);
 }
 
+static void print_synproxy(FILE *out, const struct synproxy *synproxy)
+{
+	if (!synproxy->rule_count) {
+		fputs("    synproxy { }\n", out);
+		return;
+	}
+	fputs("    synproxy {\n", out);
+	for (size_t i = 0; i < synproxy->rule_count; i++) {
+		fputs("        ", out);
+		synproxy_print_rule(out, &synproxy->rules[i]);
+		putc('\n', out);
+	}
+	fputs("    }\n", out);
+}
+
 static void print_interface(FILE *out, const struct interface *interface)
 {
 	fputs("interface ", out);
@@ -142,6 +157,8 @@ static void print_interface(FILE *out, const struct interface *interface)
 	if (interface->block.where.line)
 		print_block(out, &interface->block);
 	print_rules(out, "limit", &interface->limit);
+	if (interface->synproxy.where.line)
+		print_synproxy(out, &interface->synproxy);
 	print_rules(out, "filter", &interface->filter);
 	fprintf(out, "    default %s\n", verdict_name(interface->default_verdict));
 	fputs("}\n", out);

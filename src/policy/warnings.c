@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "policy/limit_units.h"
+#include "policy/macro.h"
 #include "sluice/limit.h"
 
 /* What a gigabit a second is at most: frames of 64 bytes, with the 20 bytes that are between frames; frames of 1518. */
@@ -41,6 +42,17 @@ static bool rules_use(const struct filter_list *list, const struct set *set)
 	return false;
 }
 
+static bool services_use(const struct synproxy *synproxy, const struct set *set)
+{
+	for (size_t r = 0; r < synproxy->rule_count; r++) {
+		const struct filter_addresses *to = &synproxy->rules[r].destination;
+
+		if (names(to->targets, to->count, set))
+			return true;
+	}
+	return false;
+}
+
 static bool is_used(const struct policy *policy, const struct set *set)
 {
 	for (size_t i = 0; i < policy->interface_count; i++) {
@@ -50,6 +62,8 @@ static bool is_used(const struct policy *policy, const struct set *set)
 			if (names(block->rules[r].targets, block->rules[r].target_count, set))
 				return true;
 		}
+		if (services_use(&policy->interfaces[i].synproxy, set))
+			return true;
 		for (int stage = 0; stage < STAGES; stage++) {
 			if (rules_use(list_of(&policy->interfaces[i], stage), set))
 				return true;
@@ -103,6 +117,17 @@ static void warn_bans(const struct policy *policy, const struct filter_list *lis
 	}
 }
 
+static void warn_macros(const struct policy *policy, policy_warning *warning, void *context)
+{
+	for (size_t i = 0; i < policy->macro_count; i++) {
+		const struct macro *macro = policy->macros[i];
+		CLEANUP_FREE char *text = xasprintf("nothing uses macro %s", macro->name);
+
+		if (!macro->ready && !macro->used)
+			warning(&macro->where, text, context);
+	}
+}
+
 void policy_warn(const struct policy *policy, policy_warning *warning, void *context)
 {
 	CLEANUP_FREE bool *told = xcalloc(policy->set_count, sizeof(*told));
@@ -117,6 +142,7 @@ void policy_warn(const struct policy *policy, policy_warning *warning, void *con
 		if (!is_used(policy, set))
 			warning(&set->where, unused, context);
 	}
+	warn_macros(policy, warning, context);
 	for (size_t i = 0; i < policy->interface_count; i++) {
 		for (int stage = 0; stage < STAGES; stage++)
 			warn_bans(policy, list_of(&policy->interfaces[i], stage), told, warning, context);

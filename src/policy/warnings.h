@@ -8,8 +8,8 @@
 /* Is told where, and what is odd there. */
 typedef void policy_warning(const struct location *where, const char *text, void *context);
 
-/* Sets that are empty or that nothing uses, in the order of the sets; then bans that nothing drops by, in the order of
- * the rules. */
+/* Sets that are empty or that nothing uses, in the order of the sets; macros that nothing uses; then bans that nothing
+ * drops by, in the order of the rules. */
 void policy_warn(const struct policy *policy, policy_warning *warning, void *context);
 
 /* Limits per address so slow that a flood of random sources, such as a gigabit of smallest frames is, marks them used

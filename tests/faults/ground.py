@@ -19,10 +19,11 @@ MIXTURE = "a mixture"
 
 def numbered(number, interfaces=INTERFACES, size=100, filtered=False):
     """Policy `number`: it alone blocks sources in 10.NUMBER and destinations in 10.1NUMBER; all block 10.9, and what is
-    in the dynamic set `banned`, which has room for `size`. `filtered`: a filter does that, with all that it keeps."""
+    in the dynamic set `banned`, which has room for `size`. `filtered`: a filter does that, with all that it and a
+    synproxy keep."""
     statements = [f"block {{ from 10.9.0.0/16, 10.{number}.0.0/16; to 10.1{number}.0.0/16; from @banned }}"]
     if filtered:
-        statements = ["fragments track", "filter {", f"drop from 10.9.0.0/16, 10.{number}.0.0/16 log count blocked",
+        statements = ["fragments track", "synproxy { tcp dport 80 above 1000/s gateway }", "filter {", f"drop from 10.9.0.0/16, 10.{number}.0.0/16 log count blocked",
                       f"drop to 10.1{number}.0.0/16 log 1/2", "drop from @banned",
                       "accept udp limit 1000000/s burst 1000 per source log 1/3", "}"]
     return f"set banned dynamic size {size} timeout 1h\n" + "".join(
@@ -132,7 +133,9 @@ class Ground:
                 wanted |= {f"{folder}/interfaces/{interface}": "prog", f"/state/{interface}": "folder",
                            **{f"/state/{interface}/{pin}": "map" for pin in ("counters", "rules", "top", "talkers")}}
                 if "filter" in generation["policy"]:
-                    wanted |= {f"/state/{interface}/{pin}": "map" for pin in ("limits", "fragments", "events", "events_lost")}
+                    wanted |= {f"/state/{interface}/{pin}": "map" for pin in (
+                        "limits", "fragments", "events", "events_lost", "synproxy_states", "synproxy_counts",
+                        "synproxy_proven")}
         wanted = {namespace + path: kind for path, kind in wanted.items()}
         complaints = [f"pinned and not accounted for: {path}" for path in there.keys() - wanted.keys()]
         complaints += [f"not pinned: {path}" for path in wanted.keys() - there.keys()]

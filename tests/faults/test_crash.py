@@ -23,5 +23,17 @@ def test_failing_at_any_call(disturber, whole, scenario):
     check(disturber.fail_all, scenario, None if whole else 6)
 
 
+def test_a_program_that_is_too_large_says_what_makes_it_smaller(disturber):
+    """As the verifier says it: no policy of these tests is."""
+    scenario = next(scenario for scenario in SCENARIOS if scenario.name == "apply with a filter")
+    call = next(call for call in disturber.calls(scenario) if call.what.startswith("BPF_PROG_LOAD") and
+                'prog_name="sluice"' in call.text)
+    disturber.begin(scenario)
+    result, _ = disturber.tracer.run(disturber.words(scenario.change), f"bpf:error=E2BIG:when={call.nth}+")  # libbpf tries again
+    assert result.returncode == 1
+    assert "sluice: the kernel refused the program: Argument list too long\n" in result.stderr
+    assert "looks at a million instructions" in result.stderr and "fewer with fewer groups of rules" in result.stderr
+
+
 def test_nothing_of_all_this_is_left_in_the_kernel(disturber):
     assert disturber.left_over() == {}

@@ -42,8 +42,10 @@ HELP = """usage: sluice [-n NETNS] VERB …
               judge every packet of a capture
   diff      OLD NEW [PCAP] [-j] [--interface NAME]
               what another policy would change
-  import    iptables|nft [FILE…|-] [--interface NAME] [--stateless]
-              from another firewall
+  defences  [NAME]
+              the ready macros, as they are written
+  import    KIND [FILE…|-] [--interface|--column NAME] [--stateless]
+              iptables, nft, lists
   bench     POLICY [PCAP] [-j] [--interface NAME] [--sources WORD]
               what a packet costs
 
@@ -67,7 +69,9 @@ USAGE = {
     "explain": "usage: sluice explain POLICY|IFACE PACKET… [-j] [--interface NAME]\n",
     "replay": "usage: sluice replay POLICY PCAP [-j] [--interface NAME]\n",
     "diff": "usage: sluice diff OLD NEW [PCAP] [-j] [--interface NAME]\n",
-    "import": "usage: sluice import iptables|nft [FILE…|-] [--interface NAME] [--stateless]\n",
+    "defences": "usage: sluice defences [NAME]\n",
+    "import": "usage: sluice import KIND [FILE…|-] [--interface|--column NAME] [--stateless]\n"
+              "KIND is iptables, nft or blocklist\n",
 }
 
 
@@ -119,7 +123,8 @@ def test_missing_namespace():
     ("check", []), ("check", ["a", "b"]), ("apply", []), ("apply", ["a", "b"]), ("confirm", ["a"]), ("rollback", ["a"]),
     ("down", ["a", "b"]),
     ("show", ["a"]), ("stats", ["a", "b"]), ("top", ["a", "b"]), ("top", ["--once"]), ("explain", []), ("explain", ["a"]), ("replay", []), ("replay", ["a"]),
-    ("replay", ["a", "b", "c"]), ("diff", ["a"]), ("diff", ["a", "b", "c", "d"]), ("import", []), ("import", ["ipchains"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
+    ("replay", ["a", "b", "c"]), ("defences", ["a", "b"]), ("diff", ["a"]), ("diff", ["a", "b", "c", "d"]), ("import", []), ("import", ["ipchains"]),
+    ("import", ["nft", "--column", "a"]), ("import", ["blocklist", "--stateless"]), ("import", ["blocklist", "--interface", "a"])], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
 def test_wrong_number_of_arguments(verb, arguments):
     says(run(verb, *arguments), 2, USAGE[verb])
 
@@ -131,7 +136,7 @@ def test_unknown_option_of_a_verb(verb):
 
 @pytest.mark.parametrize("verb, option", [
     ("apply", "--confirm"), ("stats", "--watch"), ("explain", "--interface"), ("replay", "--interface"),
-    ("diff", "--interface"), ("import", "--interface")])
+    ("diff", "--interface"), ("import", "--interface"), ("import", "--column")])
 def test_option_without_its_value(verb, option):
     says(run(verb, option), 2, f"{verb}: option '{option}' requires an argument\n{USAGE[verb]}")
 
@@ -368,7 +373,10 @@ REFUSALS = {
                     "sluice: cannot open NETNS/generations/1/interfaces/eth0: Input/output error\n"),
     "counters": ("/state/eth0/counters", "EIO", "sluice: cannot open NETNS/state/eth0/counters: Input/output error\n"),
     "program": ("prog_type=BPF_PROG_TYPE_XDP", "E2BIG",
-                "sluice: the kernel refused the program: Argument list too long\n"),
+                "sluice: the kernel refused the program: Argument list too long\n"
+                "its verifier looks at a million instructions (`sluice check` says at how many for a policy that is loaded)\n"
+                "they are fewer with fewer groups of rules: one set in place of prefixes of many lengths, fewer rules about "
+                "MAC, VLAN, TTL, flags and the like\n"),
     "table": ("MAP_SHARED, ", "ENOMEM", "sluice: cannot fill a prefix table: Cannot allocate memory\n"),
     "new folder": ('/generations/new"', "ENOSPC",
                    "sluice: cannot make NETNS/generations/new/interfaces: No space left on device\n"),

@@ -181,7 +181,7 @@ def test_a_reader_goes_on_when_the_ring_is_another_one(quiet):
 
 def test_a_slot_does_not_keep_the_limit_of_the_rule_before(quiet):
     """It is dealt out again two policies later; the old rule was ahead of its time by days."""
-    quiet.box.apply(policy("filter {", "accept udp dport 9 limit 1/d burst 1000", "}"))
+    quiet.box.apply(policy("filter {", "accept udp dport 9 limit 1/d burst 300", "}"))
     assert len(quiet.send(*[frame(quiet)] * 30)) == 30
     for rule in ("accept tcp limit 5/s", "accept sctp limit 5/s"):
         quiet.box.apply(policy("filter {", rule, "}"))

@@ -117,9 +117,10 @@ def write_files(folder, files):
             out.write(text)
 
 
-def replay_lines(policy, capture, *options):
-    """What `replay -j` says of each packet of a capture."""
-    result = sh(SLUICE, "replay", policy, capture, "-j", *options, timeout=300)
+def replay_lines(policy, capture, *options, host=None):
+    """What `replay -j` says of each packet of a capture, on that host of a lab or on this machine."""
+    arguments = ["replay", policy, capture, "-j", *options]
+    result = host.sluice(*arguments) if host else sh(SLUICE, *arguments, timeout=300)
     assert result.stderr == ""
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -127,14 +128,14 @@ def replay_lines(policy, capture, *options):
 HEADER_FIELDS = ("tcp_flags", "ttl", "dscp")  # said of every packet that has them
 
 
-def judge(body, frames, sets="", files=None, header_fields=False):
+def judge(body, frames, sets="", files=None, header_fields=False, host=None):
     """What Sluice says of each frame, without the packet's number, which is checked here; with `header_fields` also of
     those, which are the same whatever the policy (test_filter.py)."""
     with tempfile.TemporaryDirectory(prefix="sluice-packets-") as folder:
         policy, capture = os.path.join(folder, "test.policy"), os.path.join(folder, "test.pcap")
         write_files(folder, {"test.policy": policy_text(body, sets), **(files or {})})
         write_capture(capture, frames)
-        lines = replay_lines(policy, capture)
+        lines = replay_lines(policy, capture, host=host)
     assert [line.pop("packet") for line in lines] == list(range(1, len(frames) + 1))
     for line in lines:
         for name in HEADER_FIELDS if not header_fields else ():

@@ -63,7 +63,7 @@ def test_what_limits_are_made_into(tmp_path):
         filter { accept ipv4 }
     }""")
     assert "default pass, 3 rules\n  limit: 2 limits, 4 boxes in IPv4, 3 in IPv6\n" in said and not warned
-    assert "  filter: 1 rule, 1 boxes in IPv4, 0 in IPv6\n" in said
+    assert "  filter: 1 rule, 1 box in IPv4, 0 in IPv6\n" in said
 
 
 def test_what_is_odd_about_limits_is_told_where_it_stands(tmp_path):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lab import SLUICE, sh
+from lab import SLUICE, Lab, sh
 
 EXAMPLES = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../examples"))
 
@@ -22,6 +22,22 @@ JUDGEMENTS = [
     ("blocklist", "eth0", "udp [2001:db8:53::53]:53 to [2001:db8:1::1]:40000", "default", None),
     ("blocklist", "eth0", "udp [2001:db8:53::54]:53 to [2001:db8:1::1]:40000", "block-source", "from @listed"),
     ("blocklist", "eth0", "tcp 198.51.100.127 to 198.51.100.1:80", "default", None),
+
+    ("defences", "eth0", "tcp 198.51.100.9 to 9.9.9.9:22 syn", "default", None),
+    ("defences", "eth0", "tcp 203.0.113.9 to 9.9.9.9:22 syn", "block-source",
+     "from { 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24 }"),
+    ("defences", "eth0", "udp [fd00::1]:53 to [2620:fe::9]:4000", "block-source", "from { fc00::/7, fec0::/10 }"),
+    ("defences", "eth0", "tcp 8.8.4.4 to 9.9.9.9:80 syn fin", "filter-rule",
+     "drop tcp flags fin/fin,ack count bogus-tcp"),
+    ("defences", "eth0", "tcp 8.8.4.4 to 9.9.9.9:80 syn rst", "filter-rule",
+     "drop tcp flags syn,rst count bogus-tcp"),
+    ("defences", "eth0", "udp 8.8.4.4:9 to 9.9.9.9:0", "filter-rule", "drop udp dport 0 count bogus-udp"),
+    ("defences", "eth0", "icmp 8.8.4.4 to 9.9.9.9 type redirect", "filter-rule",
+     "drop icmp type { source-quench, redirect, 6, router-advertisement, router-solicitation } count bogus-icmp"),
+    ("defences", "eth0", "tcp 8.8.4.4 to 9.9.9.9:80 fragment first", "filter-rule",
+     "drop ipv4 length 0-255 fragment first count bogus-fragments"),
+    ("defences", "eth0", "udp 8.8.4.4:11211 to 9.9.9.9:443", "default", None),  # within its limit
+    ("defences", "eth0", "icmp 8.8.4.4 to 9.9.9.9 type echo-request", "default", None),
 
     ("demo", "outside", "tcp 10.1.2.3 to 192.0.2.80:80", "block-source", "from @bogons"),
     ("demo", "outside", "icmp 203.0.113.8 to 192.0.2.80", "block-source", "from @scanners"),
@@ -89,6 +105,13 @@ JUDGEMENTS = [
      "from @intruders"),
     ("lockdown", "eth0", "udp 198.51.100.1 to 192.0.2.80 fragment later", "fragment", None),
 
+    # Nobody listens where the examples are explained, and no single packet arms a service.
+    ("synproxy", "eth0", "tcp 203.0.113.5 to 192.0.2.80:443 syn", "default", None),
+    ("synproxy", "eth0", "tcp 203.0.113.5 to 192.0.2.80:443 ack", "default", None),
+
+    ("synproxy-gateway", "wan0", "tcp 203.0.113.5 to 198.51.100.80:443 syn", "default", None),
+    ("synproxy-gateway", "wan0", "tcp 203.0.113.5 to 198.51.100.80:443 rst", "default", None),
+
     ("server", "eth0", "tcp 172.16.5.4 to 192.0.2.80:80", "block-source", "from @bogons"),
     ("server", "eth0", "tcp 203.0.113.1 to 192.0.2.80:80", "block-source", "from 203.0.113.0/24"),
     ("server", "eth0", "tcp 198.51.100.17 to 192.0.2.80:22", "default", None),
@@ -96,6 +119,15 @@ JUDGEMENTS = [
     ("server", "eth0", "icmpv6 fe80::1 to ff02::1 type nd-neighbor-solicit", "default", None),
     ("server", "eth0", "udp 0.0.0.0:68 to 255.255.255.255:67", "default", None),
 ]
+
+
+@pytest.fixture(scope="module")
+def host():
+    """Where the kernel is set as the examples ask for."""
+    with Lab() as lab:
+        made = lab.host("examples")
+        made.run("sysctl", "-qw", "net.ipv4.tcp_syncookies=2", "net.ipv4.tcp_timestamps=2")
+        yield made
 
 
 def path(name):
@@ -114,9 +146,17 @@ def line_of(text, interface, policy):
     return next(i + 1 for i in range(start, len(lines)) if re.search(rf"\b{re.escape(text)}(\s|$)", lines[i]))
 
 
+def place_of(text, interface, policy, said):
+    """In the file, or, of a rule of a ready macro, in what `sluice defences` prints."""
+    if not said.startswith("defences:"):
+        return f"{path(policy)}:{line_of(text, interface, policy)}"
+    lines = sh(SLUICE, "defences").stdout.splitlines()
+    return "defences:%d" % next(i + 1 for i, line in enumerate(lines) if re.search(rf"\b{re.escape(text)}(\s|$)", line))
+
+
 @pytest.mark.parametrize("policy", policies())
-def test_example_checks_cleanly(policy):
-    result = sh(SLUICE, "check", path(policy))
+def test_example_checks_cleanly(host, policy):
+    result = host.sluice("check", path(policy))
     assert result.stdout.endswith(": ok\n")
     assert result.stderr == ""
 
@@ -126,7 +166,7 @@ def test_example_judges_as_its_comments_say(policy, interface, packet, reason, r
     said = json.loads(sh(SLUICE, "explain", "-j", path(policy), "--interface", interface, packet).stdout)
     assert said["reason"] == reason
     assert said.get("rule_text") == rule
-    assert said.get("rule") == (rule and f"{path(policy)}:{line_of(rule, interface, policy)}")
+    assert said.get("rule") == (rule and place_of(rule, interface, policy, said["rule"]))
     passes = reason == "failsafe" or (reason == "default" and policy not in ("lockdown", "firewall", "under-attack"))
     passes = passes or (reason == "filter-rule" and rule.startswith("accept"))
     assert said["verdict"] == ("pass" if passes else "tx" if reason == "filter-reject" else "drop")

@@ -56,7 +56,7 @@ def test_a_fragment_before_its_first_is_dropped():
 
 @pytest.mark.parametrize("name, other", [
     ("identification", later4(id=8)),
-    ("protocol", ipv4(bytes(16), 6, frag=2, id=7)),
+    ("protocol", ipv4(bytes(16), 6, frag=3, id=7)),
     ("source", ether(ipv4(bytes(16), 17, frag=2, id=7)[14:], 0x0800).replace(
         bytes([192, 0, 2, 1]), bytes([192, 0, 2, 9]))),
     ("tag", tag(later4(), 5)),
@@ -87,7 +87,7 @@ def test_a_block_comes_before():
 def test_first_fragments_that_the_default_or_parse_decides_are_remembered():
     body = "malformed drop fragments track default pass"
     cut = ipv4(bytes(TCP())[:8], 6, flags="MF", id=9)
-    later = ipv4(bytes(8), 6, frag=1, id=9)
+    later = ipv4(bytes(8), 6, frag=3, id=9)
     assert judged(first4(), later4(), cut, later, body=body) == [
         ("pass", "default", None)] * 2 + [("drop", "malformed-tcp", None)] * 2
 

@@ -155,9 +155,6 @@ def test_one_rule_of_ip6tables(rule, words):
     ("-m hashlimit --hashlimit-upto 5/min --hashlimit-mode srcip --hashlimit-srcmask 0 --hashlimit-name x -j ACCEPT",
      "--hashlimit-srcmask 0, which counts all addresses as one"),
     ("-m hashlimit --hashlimit-above 1mb/s --hashlimit-mode srcip --hashlimit-name x -j DROP", "which counts no packets"),
-    ("-m limit --limit 20000000/sec -j ACCEPT", "20000000/s is faster than a limit can count"),
-    ("-m limit --limit 1/day --limit-burst 1000 -j ACCEPT", "a burst of 1000 takes longer than a year to come back"),
-    ("-m limit --limit 5/sec --limit-burst 2000000 -j ACCEPT", "`2000000` is not a burst"),
     ("-m set --match-set pairs src,dst -j DROP", "no pairs with ports"),
     ("-j ACCEPT -m mark --mark 5", "-m mark: before XDP nothing has set a mark"),
     ("-j ACCEPT --frobnicate 5 -p tcp", "--frobnicate: there are no words"),
@@ -226,16 +223,6 @@ def test_behind_a_goto_that_cannot_be_said_the_chain_is_listed():
                       "-A far -j ACCEPT", chains="local far")
     assert result.rules == ["accept ipv4 udp", "accept ipv6"]
     assert "addresses are LOCAL" in result.reasons[0] and "-A local -j DROP: it is for what the GOTO" in result.reasons[1]
-
-
-def test_fragments_are_whole_at_input():
-    """The kernel puts those of IPv4 together before: what rules say of the first holds for all."""
-    track = "    fragments track  # its rules see whole packets: later fragments go with their first"
-    assert track in iptables("-p udp --dport 53 -j ACCEPT").lines
-    assert track not in iptables("-p udp --dport 53 -j ACCEPT", v6=True).lines  # of IPv6 they are put together later
-    assert track in iptables("-p udp -m conntrack --ctstate NEW -j ACCEPT", v6=True).lines  # unless connections are kept
-    never = iptables("-j guard", "-p udp -j ACCEPT", "-A guard -f -j RETURN", "-A guard -p tcp -j DROP", chains="guard")
-    assert never.rules == ["drop ipv4 tcp", "accept ipv4 udp", "accept ipv6"] and len(never.reasons) == 1
 
 
 def test_a_circle_of_jumps_is_an_error():
@@ -450,47 +437,6 @@ def test_what_nft_can_and_sluice_cannot(rule, reason):
     assert result.reasons[0].startswith("inet t c handle ") and reason in result.reasons[0]
 
 
-@pytest.mark.parametrize("chain", ["type filter hook prerouting priority 0; policy drop;",
-                                   "type filter hook prerouting priority -300; policy drop;"])
-def test_fragments_before_input(chain):
-    result = nft("ip frag-off & 0x1fff != 0 drop", "ip frag-off & 0x3fff != 0 accept", chain=chain)
-    assert result.rules == ["drop ipv4 fragment later", "accept ipv4 fragment any"] and not result.messages
-    assert not [line for line in result.lines if "fragments track" in line]
-
-
-@pytest.mark.parametrize("family, priority, line", [
-    ("inet", 0, "    fragments track  # its rules see whole packets: later fragments go with their first"),
-    ("ip", -399, "    fragments track  # its rules see whole packets: later fragments go with their first"),
-    ("ip6", -300, "    fragments track  # its rules see whole packets: later fragments go with their first"),
-    ("inet", -400, None),
-    ("inet", -450, None),
-])
-def test_fragments_behind_connection_tracking(family, priority, line):
-    """It puts them together at prerouting, with priority -400."""
-    result = nft("ct state established accept", "udp dport 53 accept", family=family,
-                 chain=f"type filter hook prerouting priority {priority}; policy drop;")
-    assert [found for found in result.lines if "fragments track" in found] == ([line] if line else [])
-
-
-def test_fragments_where_addresses_are_translated():
-    """NAT keeps connections too, whatever else there is."""
-    chains = "chain post { type nat hook postrouting priority 100; masquerade; }"
-    result = nft("udp dport 53 accept", chain="type filter hook prerouting priority 0; policy drop;", more=chains)
-    assert any(line.startswith("    fragments track") for line in result.lines)
-
-
-def test_fragments_of_both_families_at_input():
-    """The kernel joins those of IPv6 behind it; a policy says one thing of both."""
-    line, = [line for line in nft("udp dport 53 accept").lines if "fragments track" in line]
-    assert line == "    fragments track  # its rules see whole packets: later fragments go with their first; of IPv6 they see each"
-
-
-def test_fragments_at_input_of_nft():
-    result = nft("ip frag-off & 0x1fff != 0 drop", "ip frag-off & 0x3fff != 0 accept", "udp dport 53 accept")
-    assert result.rules == ["accept udp dport 53"] and len(result.reasons) == 2
-    assert any(line.startswith("    fragments track") for line in result.lines)
-
-
 def test_the_end_of_a_chain_behind_a_goto_needs_words_too():
     """Ports without a protocol: what the chain says of TCP can be said, its end cannot."""
     result = nft("jump c2", "udp dport 1 accept", chain="type filter hook input priority 0; policy accept;",
@@ -498,35 +444,6 @@ def test_the_end_of_a_chain_behind_a_goto_needs_words_too():
     assert result.rules == ["drop tcp dport 22 flags syn", "accept udp dport 1"]
     assert "ports are known of TCP, UDP and SCTP only, which the policy of chain c would need" in result.reasons[0]
     assert len(result.reasons) == 2 and "it is for what the GOTO before it leaves" in result.reasons[1]
-
-
-@pytest.mark.parametrize("rule, words", [
-    ("meta protocol ip drop", ["drop ipv4"]),
-    ("meta protocol != { ip, ip6 } ether saddr 02:00:00:00:00:01 drop", None),
-    ("meta protocol != ip drop", None),
-    ("meta protocol != ip udp dport 53 drop", ["drop ipv6 udp dport 53"]),
-    ("meta protocol != ip jump six", ["drop ipv6 tcp dport 22"]),
-    ("ether type 0x8809 drop", ["drop ethertype slow"]),
-    ("ether type { 0x8847, 0x8848, 0xbeef, arp } drop", ["drop ethertype { mpls, mpls-multicast, 0xbeef }", "drop arp"]),
-    ("ether type != { ip, ip6, arp, 0x88cc } drop", ["drop ethertype not lldp"]),
-    ("ether type != { ip, 0x88cc, 0x88cd } ether type != { 0x8809, ip6 } drop",
-     ["drop ethertype not { slow, lldp, 0x88cd }", "drop arp"]),
-    ("ether type 0x8809 tcp dport 1 drop", []),
-])
-def test_what_is_no_ip_at_ingress(rule, words):
-    """`not IPv4` is also ARP, which has a word, and the rest, which has none."""
-    result = nft(rule, "udp dport 1 accept", family="netdev", chain="type filter hook ingress device lo priority 0;",
-                 more="chain six { tcp dport 22 drop; }", options=("--interface", "lo"))
-    assert result.rules == [*(words or []), "accept udp dport 1"]
-    assert [r.split(": ")[-1] for r in result.reasons if "never match" not in r] == ([] if words is not None else ["what is neither IP nor ARP has no word of its own"])
-    assert nft("meta protocol != ip accept").rules == ["accept ipv6"]
-
-
-@pytest.mark.parametrize("condition", ["ether type 8021q", "ether type 0x8000-0x9000", "ether type 100"])
-def test_ethertypes_without_words(condition):
-    result = nft(f"{condition} drop", "udp dport 1 accept", family="netdev",
-                 chain="type filter hook ingress device lo priority 0;", options=("--interface", "lo"))
-    assert result.rules == ["accept udp dport 1"] and len(result.reasons) == 1
 
 
 def test_nothing_left_out_has_no_heading():

@@ -27,6 +27,17 @@ def test_thousands_of_limits():
     assert len(made) == 6001 and not messages
 
 
+@pytest.mark.parametrize("limit, reason", [
+    ("--limit 20000000/sec", "20000000/s is faster than a limit can count"),
+    ("--limit 7100000/sec", "7100000/s cannot be kept to a thousandth"),
+    ("--limit 1/day --limit-burst 1000", "a burst of 1000 takes longer than a year to come back"),
+    ("--limit 5/sec --limit-burst 2000000", "`2000000` is not a burst"),
+])
+def test_limits_that_a_policy_cannot_have_are_listed(limit, reason):
+    made, messages = bounded("iptables", whole(f"-p tcp -m limit {limit} -j ACCEPT"))
+    assert not any("limit" in rule for rule in made) and reason in messages[0]
+
+
 def test_limits_that_take_too_long_to_settle_are_listed():
     limits = [f"-p tcp --dport {i} -m limit --limit 5/sec -j ACCEPT" for i in range(1, 4001)]
     drops = [f"-s 10.{i // 250}.{i % 250}.0/24 -j DROP" for i in range(4000)]

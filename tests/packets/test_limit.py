@@ -7,7 +7,8 @@ import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 
-from judging import DESTINATION4, DESTINATION6, SOURCE4, SOURCE6, ether, ipv4, judge, policy_text, write_files
+from judging import (DESTINATION4, DESTINATION6, SOURCE4, SOURCE6, ether, ipv4, judge, policy_text, write_capture,
+                     write_files)
 from lab import SLUICE, sh
 
 A_SECOND = 1000  # frames of a capture: each a microsecond after the one before, the next thousand a second later
@@ -221,3 +222,15 @@ def test_explain_and_replay_name_the_limit(tmp_path):
     assert (first["limit"].split("/")[-1], "rule" in first) == ("test.policy:3", False)
     assert ("limit" in second, second["rule"]) == (False, "test.policy:3")
     assert "limit" not in third and "rule" not in third
+
+
+def test_diff_says_what_another_limit_changes(tmp_path):
+    """Each policy judges all of the capture, with limits and sets of its own."""
+    limit = "block {{ from @banned }}\nlimit {{ udp dport 53 1/h burst 2 per source{} }}"
+    write_files(tmp_path, {"old.policy": policy_text(limit.format(""), SETS),
+                           "new.policy": policy_text(limit.format(" ban @banned"), SETS)})
+    write_capture(tmp_path / "frames.pcap", [udp()] * 4 + [udp(dport=9), udp("192.0.2.9")])
+    said = sh(SLUICE, "diff", *(tmp_path / name for name in ("old.policy", "new.policy", "frames.pcap")), "-j").stdout
+    changed = [json.loads(line) for line in said.splitlines() if "packet" in json.loads(line)]
+    assert [(line["packet"], line["old"]["reason"], line["new"]["reason"]) for line in changed] == [
+        (3, "limit", "limit-ban"), (4, "limit", "block-source"), (5, "default", "block-source")]

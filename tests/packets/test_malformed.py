@@ -158,6 +158,14 @@ def fragments_table():
     # RFC 1858: a first fragment so small that the TCP header goes on in the next one.
     table.row("tiny first fragment of TCP", ipv4(TCP_BYTES[:8], 6, flags="MF"), proto="tcp", fragment="first",
               **ADDRESSES4, **malformed("malformed-tcp"))
+    # The rest of RFC 1858, and RFC 3128: a later one that begins within the header, to write over its flags and ports.
+    for offset, fate in ((1, malformed("malformed-fragment")), (2, malformed("malformed-fragment")), (3, {})):
+        for more in (0, 1):
+            name = f"{'middle' if more else 'last'} fragment of TCP at {offset * 8}"
+            table.row(f"IPv4 {name}", ipv4(TCP_BYTES[:16], 6, frag=offset, flags="MF" if more else 0), proto="tcp",
+                      fragment="later", **ADDRESSES4, **fate)
+            table.row(f"IPv6 {name}", ipv6(fragment_header(offset, more, 6) + TCP_BYTES[:16], FRAGMENT), proto="tcp",
+                      fragment="later", **ADDRESSES6, **fate)
     table.row("first fragment with TCP's header", ipv4(TCP_BYTES + bytes(4), 6, flags="MF"), proto="tcp",
               fragment="first", **ADDRESSES4, **PORTS)
     return table

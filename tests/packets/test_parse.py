@@ -162,7 +162,7 @@ def fragment_table():
                   **TCP4)
     table.row("IPv4 evil bit", ipv4(segment, 6, flags="evil"), **TCP4)
     later = {"proto": "tcp", "fragment": "later"}
-    for offset in (1, 2, 185, 8189 - 4):
+    for offset in (3, 4, 185, 8189 - 4):
         table.row(f"IPv4 later at {offset}", ipv4(segment, 6, frag=offset), **later, **ADDRESSES4)
         table.row(f"IPv4 middle at {offset}", ipv4(segment, 6, frag=offset, flags="MF"), **later, **ADDRESSES4)
     table.row("IPv4 later, tagged", tag(ipv4(segment, 6, frag=185), 7), vlan=[7], **later, **ADDRESSES4)
@@ -190,7 +190,7 @@ def fragment_table():
     table.row("IPv6 first after options", ip6(0, 1, 6, segment, before=[HOPOPT, OPTIONS]), fragment="first", **TCP6)
     table.row("IPv6 first before options", ip6(0, 1, 6, segment, after=[OPTIONS]), fragment="first", **TCP6)
     table.row("IPv6 reserved bits", ipv6(struct.pack("!BBHI", 6, 0xff, 6, 7) + segment, FRAGMENT), **TCP6)
-    for offset in (1, 2, 185, 8189 - 4):
+    for offset in (3, 4, 185, 8189 - 4):
         table.row(f"IPv6 later at {offset}", ip6(offset, 0, 6, segment), **later, **ADDRESSES6)
         table.row(f"IPv6 middle at {offset}", ip6(offset, 1, 6, segment), **later, **ADDRESSES6)
     table.row("IPv6 later after options", ip6(9, 0, 6, segment, before=[HOPOPT, OPTIONS]), **later, **ADDRESSES6)

@@ -144,16 +144,14 @@ static void write_ethertype(FILE *out)
 	fprintf(out, " ethertype %s%s", not(), PICK(values));
 }
 
-static void write_rule(FILE *out)
+/* Matches of each kind; of kind 1 there may be none. */
+static void write_matches(FILE *out, unsigned kind, bool ethertype)
 {
-	static const char *const verbs[] = { "accept", "drop", "reject" };
 	static const char *const with_ports[] = { "tcp", "udp", "sctp", "protocol { tcp, udp }",
 						  "protocol { sctp, tcp, }" };
-	unsigned kind = draw(9);
 	int version = draw(2) ? 4 : 6;
-	bool icmp = draw(2), ethertype = kind == 1 && draw(2);
+	bool icmp = draw(2);
 
-	fputs(kind == 0 ? "drop" : ethertype ? verbs[draw(2)] : PICK(verbs), out);
 	write_link(out);
 	switch (kind) {
 	case 0:
@@ -189,7 +187,30 @@ static void write_rule(FILE *out)
 		write_ports(out);
 		write_rest(out, version, true);
 	}
+}
+
+static void write_rule(FILE *out)
+{
+	static const char *const verbs[] = { "accept", "drop", "reject" };
+	unsigned kind = draw(9);
+	bool ethertype = kind == 1 && draw(2);
+
+	fputs(kind == 0 ? "drop" : ethertype ? verbs[draw(2)] : PICK(verbs), out);
+	write_matches(out, kind, ethertype);
 	fputs("\n", out);
+}
+
+static void write_limit(FILE *out)
+{
+	static const char *const rates[] = { "1/d", "100/s burst 7", "10mbit/s",
+					     "1kbyte/s burst 64kbyte log 1/9 ban @d0" };
+	unsigned kind = draw(9);
+	long before = ftell(out);
+
+	write_matches(out, kind, draw(2));
+	if (ftell(out) == before)
+		fputs("all", out);
+	fprintf(out, " %s\n", kind < 2 ? "5/s" : PICK(rates));
 }
 
 /* Prefixes that lie in each other need not be left out: they are in a file. */
@@ -217,8 +238,11 @@ char *random_policy(void)
 	write_set_file("both.txt", true, true);
 	fputs("set few { 10.0.0.0/8, 1.128.0.0/16, a01::/16 } set none { } set many4 file \"many4.txt\"\n"
 	      "set many6 file \"many6.txt\" set both file \"both.txt\" set d0 dynamic size 9 set d1 dynamic size 9\n"
-	      "set d2 dynamic size 9 set d3 dynamic size 9 interface eth0 { filter {\n",
+	      "set d2 dynamic size 9 set d3 dynamic size 9 interface eth0 { limit {\n",
 	      out);
+	for (unsigned limits = draw(8); limits > 0; limits--)
+		write_limit(out);
+	fputs("} filter {\n", out);
 	/* Many of them want more bits than there are. */
 	for (unsigned rules = 1 + draw(draw(8) ? 12 : 50); rules > 0; rules--)
 		write_rule(out);

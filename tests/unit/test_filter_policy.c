@@ -309,7 +309,7 @@ static const struct wrong wrongs[] = {
 	{ "not_a_type", "accept icmp type not 8", 18, "unexpected `not`", "expected a value or `{`" },
 	{ "rule_after_the_default", "default drop accept tcp", 14, "unexpected `accept`", "expected `}`" },
 	{ "filter_of_a_word", "limit 10/s", 1, "unexpected `limit`",
-	  "expected `drop`, `accept`, `reject`, `default` or `}`" },
+	  "expected `drop`, `use`, `accept`, `reject`, `default` or `}`" },
 	{ "value_missing", "accept tcp dport }", 18, "unexpected `}`", "expected a value, `not` or `{`" },
 };
 

@@ -267,10 +267,10 @@ static bool match_holds(const struct match *match, const struct packet *packet, 
 	       prefix_covers(&match->destination, &packet->destination);
 }
 
-static uint32_t first_match(const struct compiled *compiled, const struct packet *packet)
+static uint32_t first_match(const struct compiled *compiled, const struct compiled_list *list,
+			    const struct packet *packet)
 {
-	const struct matches *matches =
-		packet->kind == PACKET_IPV6 ? &compiled->filter.matches6 : &compiled->filter.matches4;
+	const struct matches *matches = packet->kind == PACKET_IPV6 ? &list->matches6 : &list->matches4;
 	struct filter_key key;
 
 	make_key(compiled, packet, &key);
@@ -313,6 +313,22 @@ static void random_packet(struct packet *packet)
 	}
 }
 
+static void assert_same_matches(const struct matches *a, const struct matches *b)
+{
+	assert_int_equal(a->count, b->count);
+	for (size_t i = 0; i < a->count; i++)
+		assert_memory_equal(&a->items[i], &b->items[i], sizeof(struct match));
+}
+
+static void assert_same_list(const struct compiled_list *a, const struct compiled_list *b)
+{
+	assert_same_matches(&a->matches4, &b->matches4);
+	assert_same_matches(&a->matches6, &b->matches6);
+	assert_int_equal(a->more_count, b->more_count);
+	for (size_t i = 0; i < a->more_count; i++)
+		assert_memory_equal(&a->more[i], &b->more[i], sizeof(struct filter_more));
+}
+
 /* Printed and read again, it is the same filter: the same texts, the same boxes. */
 static void judge_printed(const struct policy *policy, const struct compiled *compiled)
 {
@@ -331,16 +347,23 @@ static void judge_printed(const struct policy *policy, const struct compiled *co
 	assert_int_equal(second.rule_count, compiled->rule_count);
 	for (size_t i = 0; i < second.rule_count; i++)
 		assert_string_equal(second.rules[i].text, compiled->rules[i].text);
-	assert_int_equal(second.filter.matches4.count, compiled->filter.matches4.count);
-	assert_int_equal(second.filter.matches6.count, compiled->filter.matches6.count);
-	for (size_t i = 0; i < second.filter.matches4.count; i++)
-		assert_memory_equal(&second.filter.matches4.items[i], &compiled->filter.matches4.items[i],
-				    sizeof(struct match));
-	for (size_t i = 0; i < second.filter.matches6.count; i++)
-		assert_memory_equal(&second.filter.matches6.items[i], &compiled->filter.matches6.items[i],
-				    sizeof(struct match));
+	assert_same_list(&second.filter, &compiled->filter);
+	assert_same_list(&second.limit, &compiled->limit);
 	compiled_free(&second);
 	policy_free(again);
+}
+
+/* Returns whether a rule of the list matches the packet. */
+static bool judge_packet(const struct filter_list *rules, const struct compiled *compiled,
+			 const struct compiled_list *list, const struct packet *packet, const char *text)
+{
+	uint32_t expected = first_rule(rules, packet), found = first_match(compiled, list, packet);
+
+	if (expected != found)
+		fail_msg("rule %d, not %d, of %s for kind %d protocol %u sport %u dport %u type %u code %u in:\n%s",
+			 (int)found, (int)expected, list == &compiled->limit ? "limit" : "filter", packet->kind,
+			 packet->protocol, packet->sport, packet->dport, packet->type, packet->code, text);
+	return expected != NO_RULE;
 }
 
 static void judge(const char *text, unsigned packets, size_t *matched, size_t *refused)
@@ -361,16 +384,10 @@ static void judge(const char *text, unsigned packets, size_t *matched, size_t *r
 	}
 	for (unsigned i = 0; i < packets; i++) {
 		struct packet packet;
-		uint32_t expected, found;
 
 		random_packet(&packet);
-		expected = first_rule(&policy->interfaces[0].filter, &packet);
-		found = first_match(&compiled, &packet);
-		if (expected != found)
-			fail_msg("rule %d, not %d, for kind %d protocol %u sport %u dport %u type %u code %u in:\n%s",
-				 (int)found, (int)expected, packet.kind, packet.protocol, packet.sport, packet.dport,
-				 packet.type, packet.code, text);
-		*matched += expected != NO_RULE;
+		judge_packet(&policy->interfaces[0].limit, &compiled, &compiled.limit, &packet, text);
+		*matched += judge_packet(&policy->interfaces[0].filter, &compiled, &compiled.filter, &packet, text);
 	}
 	compiled_free(&compiled);
 	policy_free(policy);

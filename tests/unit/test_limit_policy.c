@@ -45,6 +45,13 @@ struct wrong {
 #define HINT_LINE "matches come first: tcp dport 80 100/s; the next limit begins on a line of its own, or after ;"
 
 static const struct wrong wrongs[] = {
+	{ "port_of_other_languages", "tcp port 80 10/s", 5, "unknown word `port`",
+	  "write dport for the port that a packet goes to, sport for the one it comes from: tcp dport 80" },
+	{ "states_of_connections", "ct state new 10/s", 1, "unknown word `ct`",
+	  "this version keeps no connections; the first packet of one is: tcp flags syn/syn,ack" },
+	{ "any_instead_of_all", "any 10/s", 1, "unknown word `any`", "write: all" },
+	{ "source_of_nftables", "udp saddr 192.0.2.1 10/s", 5, "unknown word `saddr`",
+	  "write: from 192.0.2.0/24, or with a set: from @office" },
 	{ "rate_of_nothing", "udp 0/s", 5, "0/s lets nothing through", "for that write a rule of the filter: drop …" },
 	{ "rate_of_no_bytes", "udp 0mbit/s", 5, "0mbit/s lets nothing through",
 	  "for that write a rule of the filter: drop …" },
@@ -57,8 +64,16 @@ static const struct wrong wrongs[] = {
 	  "a rate is in packets, as 10/s, or in kbit, mbit, gbit, kbyte or mbyte: 10mbit/s" },
 	{ "rate_in_an_unknown_time", "udp 10/week", 5, "`10/week`: there is no rate in each `week`", HINT_TIME },
 	{ "bits_in_an_hour", "udp 10mbit/h", 5, "`10mbit/h`: bits and bytes are in each second", "as in: 10mbit/s" },
-	{ "rate_without_a_time", "udp 100", 5, "unexpected `100`", HINT_GOES_ON },
-	{ "rate_with_a_fraction", "udp 1.5/s", 5, "unexpected `1.5/s`", HINT_GOES_ON },
+	{ "rate_without_a_time", "udp 100", 5, "`100` is not a rate", HINT_RATE },
+	{ "rate_with_half_a_time", "udp 100/", 5, "`100/` is not a rate", HINT_RATE },
+	{ "rate_in_other_words", "udp 100pps", 5, "`100pps` is not a rate", HINT_RATE },
+	{ "address_without_its_word", "udp 192.0.2.1 10/s", 5, "unexpected `192.0.2.1`", HINT_GOES_ON },
+	{ "flag_without_its_word", "tcp syn 100/s", 5, "unknown word `syn`", "write: tcp flags syn/syn,ack" },
+	{ "address_in_words_of_nftables", "udp saddr 192.0.2.1 10/s", 5, "unknown word `saddr`",
+	  "write: from 192.0.2.0/24, or with a set: from @office" },
+	{ "everything_in_another_word", "any 10/s", 1, "unknown word `any`", "write: all" },
+	{ "rate_with_a_fraction", "udp 1.5/s", 5, "`1.5/s` is not a whole number of its unit",
+	  "write a smaller unit: 90/m for 1.5/s, 1500kbit/s for 1.5mbit/s" },
 	{ "rate_too_high", "udp 10000001/s", 5, "10000001/s is faster than a limit can count",
 	  "at most 10000000 packets a second" },
 	{ "rate_too_high_for_its_number", "udp 4294967296/d", 5, "4294967296/d is faster than a limit can count",
@@ -133,6 +148,12 @@ static const struct wrong wrongs[] = {
 	  "leave it out: the limit is that of all packets of the rule" },
 	{ "ban_of_arp", "arp 10/s ban @banned", 10, "`ban` in a rule about ARP, whose packets have no source address",
 	  "a ban is of addresses of IP; leave it out" },
+	{ "ban_of_an_ethertype", "ethertype lldp 10/s ban @banned", 21,
+	  "`ban` in a rule about an EtherType, whose packets have no source address",
+	  "a ban is of addresses of IP; leave it out" },
+	{ "per_source_of_an_ethertype", "ethertype lldp 10/s per source", 21,
+	  "`per source` in a rule about an EtherType, whose packets have no such address",
+	  "leave it out: the limit is that of all packets of the rule" },
 	{ "ban_into_a_written_set", "udp 10/s ban @office", 14, "ban into set @office, which is not dynamic",
 	  "only a dynamic set can be added to: set office dynamic size 100000 timeout 10m" },
 	{ "ban_into_a_file", "udp 10/s per source ban @list 5m", 25, "ban into set @list, which is not dynamic",
@@ -169,6 +190,8 @@ static const struct wrong wrongs[] = {
 static const struct wrong wrong_rules[] = {
 	{ "rule_with_an_unknown_unit", "accept udp limit 10mb/s", 18, "`10mb/s`: there is no unit `mb`",
 	  "write mbit for bits, mbyte for bytes" },
+	{ "rule_with_a_fraction", "accept udp limit 1.5mbit/s", 18, "`1.5mbit/s` is not a whole number of its unit",
+	  "write a smaller unit: 90/m for 1.5/s, 1500kbit/s for 1.5mbit/s" },
 	{ "rule_with_bytes_of_packets", "accept udp limit 10/s burst 1mbyte", 29,
 	  "a burst in bytes for a rate in packets", "write how many packets: burst 20" },
 	{ "rule_with_ports_of_icmp", "accept icmp limit 10/s per source+dport", 24,
@@ -261,6 +284,7 @@ static const struct {
 	{ "from { 10.0.0.0/8, 192.0.2.0/24 } 10/s", NULL },
 	{ "to not ::1 10/s", NULL },
 	{ "arp 10/s", NULL },
+	{ "ethertype lldp 10/s", NULL },
 	{ "vlan 5 10/s", NULL },
 	{ "fragment any 1mbit/s", NULL },
 	{ "extension routing 10/s", NULL },
@@ -420,8 +444,8 @@ static void rates_are_kept_to_a_thousandth(void **state)
 	size_t kept = 0, refused = 0;
 
 	for (size_t u = 0; u < COUNT(units); u++) {
-		for (double number = 1; number < 4e9; number = number < 40 ? number + 1 : number * 1.037) {
-			CLEANUP_FREE char *text = xasprintf("%.0f%s", number, units[u].unit);
+		for (uint64_t number = 1; number < 4000000000; number += number < 40 ? 1 : number * 37 / 1000) {
+			CLEANUP_FREE char *text = xasprintf("%llu%s", (unsigned long long)number, units[u].unit);
 			struct filter_limit limit = { 0 };
 			struct error error;
 			double exact;

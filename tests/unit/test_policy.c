@@ -27,7 +27,9 @@ struct wrong {
 };
 
 #define STRAY_HINT "a policy has words, prefixes, @sets, \"strings\", { } , ; and comments after #"
-#define STATEMENTS "expected `mode`, `fragments`, `malformed`, `log`, `block`, `limit`, `filter`, `default` or `}`"
+#define STATEMENTS \
+	"expected `mode`, `fragments`, `malformed`, `log`, `block`, `limit`, `synproxy`, `filter`, `default` or `}`"
+#define STAGES_HINT "this version has the block, limit, synproxy and filter stages"
 #define WRITE_IT "write it as 192.0.2.0/24, 2001:db8::/32 or a single address"
 #define NAME_HINT "Linux refuses an empty name, . and .., and white space, / and : in a name"
 #define SET_NAME_HINT "it begins with a letter or _, goes on with letters, digits, _ or -, and has at most 63"
@@ -38,7 +40,7 @@ struct wrong {
 static const struct wrong wrongs[] = {
 	/* Words. */
 	{ "unknown_word_on_top", "set a { }\nbridge br0 { }", NULL, 2, 1, "unknown word `bridge`",
-	  "expected `set`, `interface` or the end of the file" },
+	  "expected `set`, `macro`, `interface` or the end of the file" },
 	{ "near_miss_on_top", "interfaec eth0 { }", NULL, 1, 1, "unknown word `interfaec`",
 	  "did you mean `interface`?" },
 	{ "near_miss_in_interface", "interface eth0 {\n\tfragmens drop\n}", NULL, 2, 2, "unknown word `fragmens`",
@@ -63,7 +65,7 @@ static const struct wrong wrongs[] = {
 	  "expected `,` or `}`" },
 	{ "list_that_begins_with_a_comma", "set a { , }", NULL, 1, 9, "unexpected `,`", "expected a prefix or `}`" },
 	{ "brace_too_many", "interface eth0 { } }", NULL, 1, 20, "unexpected `}`",
-	  "expected `set`, `interface` or the end of the file" },
+	  "expected `set`, `macro`, `interface` or the end of the file" },
 	{ "braces_nested_too_deep", "interface a { block { from { { { {", NULL, 1, 30, "unexpected `{`",
 	  "expected a prefix or `}`" },
 	{ "set_name_missing", "set { }", NULL, 1, 5, "unexpected `{`", "expected a name" },
@@ -92,7 +94,7 @@ static const struct wrong wrongs[] = {
 	  "unexpected end of the file: the { at line 1, column 16 is not closed", STATEMENTS },
 	{ "missing_brace_of_block", "interface eth0 {\n block {\n from { ::1 }\n", NULL, 4, 1,
 	  "unexpected end of the file: the { at line 2, column 8 is not closed",
-	  "expected `except`, `from`, `to`, `,` or `}`" },
+	  "expected `except`, `from`, `to`, `use`, `,` or `}`" },
 	{ "missing_brace_of_set", "set a {\n::1,", NULL, 2, 5,
 	  "unexpected end of the file: the { at line 1, column 7 is not closed", "expected a prefix or `}`" },
 	{ "end_without_a_brace", "set a", NULL, 1, 6, "unexpected end of the file",
@@ -181,14 +183,12 @@ static const struct wrong wrongs[] = {
 	  "`hello` is not an address or prefix", WRITE_IT "\nthe file is named by the policy at test.policy:2" },
 
 	/* What later versions have. */
-	{ "later_synproxy", "interface eth0 { synproxy { } }", NULL, 1, 18,
-	  "the synproxy stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
 	{ "later_balance", "interface eth0 { balance web }", NULL, 1, 18,
-	  "the balance stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
+	  "the balance stage is not part of this version of Sluice", STAGES_HINT },
 	{ "later_route", "interface eth0 { route }", NULL, 1, 18,
-	  "the route stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
+	  "the route stage is not part of this version of Sluice", STAGES_HINT },
 	{ "later_capture", "interface eth0 { capture }", NULL, 1, 18,
-	  "the capture stage is not part of this version of Sluice", "this version has the block, limit and filter stages" },
+	  "the capture stage is not part of this version of Sluice", STAGES_HINT },
 	{ "later_service", "service web { }", NULL, 1, 1, "services are not part of this version of Sluice",
 	  "this version has sets and interfaces" },
 
@@ -219,7 +219,7 @@ static const struct wrong wrongs[] = {
 	{ "timeout_past_64_bits", "set a dynamic size 1 timeout 99999999999999999999d", NULL, 1, 30,
 	  "99999999999999999999d is longer than a timeout can be", TIME_HINT },
 	{ "dynamic_set_with_prefixes", "set a dynamic size 10 { 192.0.2.1 }", NULL, 1, 23, "unexpected `{`",
-	  "expected `set`, `timeout`, `interface` or the end of the file" },
+	  "expected `set`, `timeout`, `macro`, `interface` or the end of the file" },
 	{ "dynamic_set_twice", "set a dynamic size 10\nset a { }\ninterface b { }", NULL, 2, 5,
 	  "set a is defined twice", "the other one is at line 1" },
 	{ "dynamic_set_unknown", "set banned dynamic size 10\ninterface b { block { from @baned } }", NULL, 2, 28,

@@ -51,6 +51,9 @@ static void what_nothing_uses_or_drops_by_is_told(void **state)
 		{ "set a dynamic size 1 interface eth0 { limit { udp 1/s ban @a } } interface eth1 { block { from @a } "
 		  "}",
 		  "" },
+		{ "macro one { drop sctp } macro two { drop arp }\nmacro three { drop udp }\n"
+		  "interface eth0 { filter { use two } }",
+		  "1:7: nothing uses macro one\n2:7: nothing uses macro three\n" },
 		{ "set a { ::1 } interface eth0 { limit { udp from @a 1/s } }", "" },
 		{ "set a { ::1 } interface eth0 { limit { udp to @a 1/s } }", "" },
 	};
