@@ -50,9 +50,11 @@ static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, e
 		write_event(pkt, verdict, EVENT_LOG, 0, 0);
 	else if (config.log_drops && verdict == VERDICT_DROP && is_sampled(config.log_drops))
 		write_event(pkt, verdict, EVENT_DROP, 0, 0);
-	if (has_top() && top_until())
+	/* Each look at config is a load that stays: has_top() would be two more. */
+	if (config.record)
+		write_record(pkt, verdict);
+	else if (top_until())
 		note_talkers(pkt, verdict);
-	write_record(pkt, verdict);
 	return verdict;
 }
 

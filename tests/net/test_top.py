@@ -35,7 +35,8 @@ def frames(scene):
 
 def flows(scene, count=256):
     """UDP from as many sources, which come round and round: more packets each than a tenth of a percent."""
-    return [scene.ethernet() / IP(src=f"10.0.{i >> 8}.{i & 255}", dst=BOX4) / UDP(sport=7, dport=7) for i in range(count)]
+    sources = [f"10.0.{i >> 8}.{i & 255}" for i in range(count)]
+    return [scene.ethernet() / IP(src=source, dst=BOX4) / UDP(sport=7, dport=7) for source in sources]
 
 
 @pytest.fixture
@@ -100,7 +101,8 @@ def test_rates_and_talkers_of_a_known_mix(guarded):
     assert [(row["protocol"], row["port"]) for row in talkers["destination_ports"]] == [
         ("udp", 9), ("tcp", 443), ("udp", 123)]
     # Estimates of one packet in 16: some thousand samples of the light one, whose deviation is 2 percent.
-    for table, shares in (("sources", (0.6, 0.3, 0.1)), ("destinations", (0.7, 0.3)), ("source_ports", (0.6, 0.3, 0.1))):
+    for table, shares in (("sources", (0.6, 0.3, 0.1)), ("destinations", (0.7, 0.3)),
+                          ("source_ports", (0.6, 0.3, 0.1))):
         for row, share in zip(talkers[table], shares):
             near(row["packets"], seen * share, 10 if share < 0.2 else 5)
             assert row["more"] == 0
@@ -357,7 +359,8 @@ def test_a_pause_holds_the_screen_and_counts_nothing(guarded):
         assert screen.text() == held
         screen.keys("p")
         assert wait_until(lambda: is_on(guarded))
-        assert wait_until(lambda: screen.read(0.1) or "PAUSED" not in screen.text() and screen.text() != held, seconds=8)
+        assert wait_until(
+            lambda: screen.read(0.1) or "PAUSED" not in screen.text() and screen.text() != held, seconds=8)
 
 
 @pytest.mark.parametrize("lines, columns", [(24, 80), (50, 200), (6, 40), (3, 20), (1, 10), (2, 1), (1, 1)])
