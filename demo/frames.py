@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The attack: each frame with what it is and why Sluice is expected to drop it. Every frame carries its number, so that
 whoever sees it can say which one it was."""
+import random
 import struct
 from collections import namedtuple
 
@@ -96,6 +97,18 @@ def make(source_mac, destination_mac):
         packet[Ether].src, packet[Ether].dst = source_mac, destination_mac
         frames.append(Frame(what, bytes(packet / Raw(mark(number))), reason, target))
     return frames
+
+
+def save_syns(path, sources, source_mac, destination_mac):
+    """SYNs to the web server: from the attacker's own address, or from so many that it makes up. Whole checksums."""
+    made = random.Random(1)
+    frames = []
+    for number in range(max(sources, 512)):
+        source = ATTACKER4 if sources == 1 else f"45.{made.randrange(256)}.{made.randrange(256)}.{made.randrange(1, 255)}"
+        packet = Ether(src=source_mac, dst=destination_mac) / IP(src=source, dst=WEB4) / TCP(
+            sport=1024 + number, dport=80, flags="S", seq=made.getrandbits(32), options=[("MSS", 1460)])
+        frames.append(Frame("SYN", bytes(packet), None, None))
+    save(frames, path)
 
 
 def save(frames, path):

@@ -4,7 +4,9 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
+import subprocess
 import time
 from collections import Counter
 
@@ -28,6 +30,24 @@ FIREWALL = """
     }
 """
 
+# What the chapter on floods adds to the demo's policy: a set before the interface, a word in its block, two stages.
+BANNED = "set banned dynamic size 10000 timeout 10s    # the program itself puts sources in; they leave by themselves\n\n"
+UNDER_ATTACK = """
+    log drops 1/100         # samples of what is dropped become events
+
+    limit {
+        # Nobody opens a hundred connections in a second.
+        tcp dport 80 flags syn/syn,ack 100/s burst 50 per source ban @banned
+    }
+
+    synproxy {
+        # Sources that are made up are over no limit. From 200 new connections in a second on, clients have to prove
+        # that they are there before the server hears of them.
+        tcp to 192.0.2.80 dport 80 above 200/s gateway
+    }
+"""
+LOUD, SPOOFED = 500, 1000  # SYNs a second: from one address, from made-up ones
+
 
 class Story:
     def __init__(self, screen, world):
@@ -44,6 +64,7 @@ class Story:
         self.counters()
         self.live_change()
         self.firewall()
+        self.flood()
         self.mistake()
         self.down()
 
@@ -395,6 +416,111 @@ class Story:
         back = self.sluice("rollback")
         screen.check(back.returncode == 0, "and back, as ever")
 
+    def flood(self):
+        screen, world = self.screen, self.world
+        screen.chapter("A flood")
+        screen.say("The attacker, off the list again, opens connections that it never means to use, from addresses that it "
+                   "makes up: a SYN flood. The server is an old one, without SYN cookies, and has room for a few "
+                   "half-open connections:")
+        self.show(world.server, "sysctl", "-w", "net.ipv4.tcp_syncookies=0", "net.ipv4.tcp_synack_retries=1")
+        self.prepare_flood()
+        with Flood(world, "spoofed.pcap", SPOOFED, 4):
+            time.sleep(0.5)
+            requests = Requests(world)
+            time.sleep(2)
+            made, failed = requests.stop()
+        screen.check(failed > 0, f"under {SPOOFED} SYNs a second the client is left outside: {failed} of its {made} "
+                     "requests fail", f"{failed} of {made}")
+        self.apply_defence()
+        events = self.record_events()
+        self.loud_flood()
+        self.spoofed_flood()
+        self.after_the_flood()
+        self.told(events)
+        back = self.sluice("rollback")
+        screen.check(back.returncode == 0, "and back, as ever")
+
+    def prepare_flood(self):
+        world = self.world
+        shutil.copy(os.path.join(TOP, "examples/scanners.txt"), world.folder.name)
+        world.client.run("ethtool", "-K", "eth0", "tx", "off")  # checksums in the packets, as on a wire
+        world.box.ip("route", "add", "default", "via", frames.ATTACKER4)  # where answers to made-up addresses vanish
+        for name, sources in (("loud", 1), ("spoofed", 4096)):
+            frames.save_syns(os.path.join(world.folder.name, f"{name}.pcap"), sources,
+                             world.mac(world.attacker, "eth0"), world.mac(world.box, "outside"))
+
+    def apply_defence(self):
+        screen, world = self.screen, self.world
+        with open(os.path.join(world.folder.name, POLICY)) as file:
+            text = file.read().replace("interface outside", BANNED + "interface outside")
+        with open(os.path.join(world.folder.name, "flood.policy"), "w") as file:
+            file.write(text.replace("        from @scanners\n", "        from @scanners, @banned\n")
+                       .replace("    default pass", UNDER_ATTACK + "\n    default pass"))
+        screen.say("Two more stages, and a set:")
+        screen.output(BANNED.strip() + "\n" + UNDER_ATTACK)
+        applied = self.sluice("apply", "flood.policy")
+        screen.check(applied.returncode == 0, "applied")
+
+    def loud_flood(self):
+        screen, world = self.screen, self.world
+        screen.say(f"First the attacker comes with its own address, {LOUD} SYNs a second:")
+        with Flood(world, "loud.pcap", LOUD, 3):
+            wait_until(lambda: frames.ATTACKER4 in self.sluice("set", "list", "banned", quiet=True).stdout, seconds=3)
+            banned = self.sluice("set", "list", "banned")
+            page = self.fetches(world.client, f"http://{NAME}/")
+        screen.check(frames.ATTACKER4 in banned.stdout, "banned, by the program itself: no process has a hand in it")
+        screen.check(page, "the client gets its page")
+
+    def spoofed_flood(self):
+        screen, world = self.screen, self.world
+        screen.say(f"Then it makes up {SPOOFED} addresses a second, as before. None of them is over a limit, but there are "
+                   "too many for the service, and it is armed: who wants a connection is asked a question first, which "
+                   "a real client's TCP answers by itself, and a made-up one never does. (Two hundred got through before; "
+                   "the server gives up on those within three seconds.)")
+        with Flood(world, "spoofed.pcap", SPOOFED, 10):
+            armed = wait_until(lambda: self.service()["armed"], seconds=5)
+            time.sleep(4)
+            requests = Requests(world)
+            time.sleep(2)
+            made, failed = requests.stop()
+            self.sluice("stats", "outside")
+        screen.check(armed, "armed: the server hears of proven clients only")
+        screen.check(made > 0 and not failed, f"{made} requests in the same flood, none failed", f"{failed} of {made}")
+
+    def after_the_flood(self):
+        screen, world = self.screen, self.world
+        screen.say("The flood is over. After ten quiet seconds the next connection finds the service as open as ever, and "
+                   "the ban has ended by itself:")
+        time.sleep(11)
+        page = self.fetches(world.client, f"http://{WEB4}/")
+        screen.check(page and wait_until(lambda: not self.service()["armed"], seconds=5), "stood down")
+        banned = self.sluice("set", "list", "banned")
+        screen.check(frames.ATTACKER4 not in banned.stdout, "nobody is banned")
+
+    def service(self):
+        """The one service of the policy."""
+        return next(iter(self.stats()["services"].values()))
+
+    def record_events(self):
+        """Everything that is told from now on, into a file."""
+        path = os.path.join(self.world.folder.name, "events")
+        with open(path, "w") as out:
+            self.reader = self.world.keep(subprocess.Popen(
+                [SLUICE, "-n", self.world.box.netns, "events", "outside"], stdout=out, env=self.world.environment))
+        return path
+
+    def told(self, path):
+        screen = self.screen
+        self.reader.terminate()
+        self.reader.wait(timeout=5)
+        with open(path) as file:
+            lines = [line for line in file if re.match(r"\S+ +\S+ +(ban|armed|stood)", line)]
+        screen.say("And this is what `sluice events` told meanwhile, but for the samples of drops:")
+        screen.output("".join(lines[:12]))
+        told = "".join(lines)
+        screen.check(all(word in told for word in ("ban", "armed", "stood")),
+                     "who was banned, when the defence armed, and when it stood down")
+
     def mistake(self):
         screen, path = self.screen, os.path.join(self.world.folder.name, POLICY)
         screen.chapter("A mistake")
@@ -457,6 +583,21 @@ class Download:
             return False
         with open(self.copy, "rb") as copy, open(self.large, "rb") as large:
             return copy.read() == large.read()
+
+
+class Flood:
+    """Frames of a capture on the wire, as long as it lasts."""
+
+    def __init__(self, world, capture, rate, seconds):
+        self.world, self.arguments = world, (capture, str(rate), str(seconds))
+
+    def __enter__(self):
+        self.sender = self.world.attacker.start(os.path.join(TOP, "demo/send"), "eth0", *self.arguments,
+                                                cwd=self.world.folder.name, stdout=subprocess.DEVNULL)
+
+    def __exit__(self, *unused):
+        self.sender.terminate()
+        self.sender.wait(timeout=10)
 
 
 def rise(before, after, table, name):
