@@ -41,12 +41,12 @@ UNDER_ATTACK = """
     }
 
     synproxy {
-        # Sources that are made up are over no limit. From 200 new connections in a second on, clients have to prove
+        # Sources that are made up are over no limit. From 400 new connections in a second on, clients have to prove
         # that they are there before the server hears of them.
-        tcp to 192.0.2.80 dport 80 above 200/s gateway
+        tcp to 192.0.2.80 dport 80 above 400/s gateway
     }
 """
-LOUD, SPOOFED = 500, 1000  # SYNs a second: from one address, from made-up ones
+LOUD, SPOOFED = 300, 1000  # SYNs a second: from one address, from made-up ones
 
 
 class Story:
@@ -475,7 +475,7 @@ class Story:
         screen, world = self.screen, self.world
         screen.say(f"Then it makes up {SPOOFED} addresses a second, as before. None of them is over a limit, but there are "
                    "too many for the service, and it is armed: who wants a connection is asked a question first, which "
-                   "a real client's TCP answers by itself, and a made-up one never does. (Two hundred got through before; "
+                   "a real client's TCP answers by itself, and a made-up one never does. (Some hundred got through before; "
                    "the server gives up on those within three seconds.)")
         with Flood(world, "spoofed.pcap", SPOOFED, 10):
             armed = wait_until(lambda: self.service()["armed"], seconds=5)
