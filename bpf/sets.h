@@ -61,12 +61,6 @@ static __always_inline struct set_key set_key_of(__u32 version, const union addr
 	};
 }
 
-/* The coarse clock costs a memory read; it is behind by at most a tick. A capture has its own. */
-static __always_inline __u64 set_time(void)
-{
-	return config.record ? packet_time() : bpf_ktime_get_coarse_ns();
-}
-
 static __always_inline int set_has_length(void *entries, const struct set_head *head, __u32 version,
 					  const union address *address, __u32 length)
 {
@@ -76,7 +70,7 @@ static __always_inline int set_has_length(void *entries, const struct set_head *
 	if (!filter_has(head, &key))
 		return 0;
 	value = bpf_map_lookup_elem(entries, &key);
-	return value && (value->expires == SET_NEVER || value->expires > set_time());
+	return value && (value->expires == SET_NEVER || value->expires > packet_time_coarse());
 }
 
 static __always_inline int set_has(__u32 index, __u32 version, const union address *address)

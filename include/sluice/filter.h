@@ -143,7 +143,8 @@ struct filter_more {
 	__u8 bytes;
 	__u8 ban; /* 1 + number of the set, among those of DYNAMIC_BAN, that a source over the limit goes into; 0: none
 		   */
-	__u8 reserved[3];
+	__u8 lines_bits; /* of the table of cells: limit_lines_bits() of limit.h */
+	__u8 reserved[2];
 };
 
 _Static_assert(sizeof(struct filter_more) == 32, "shared layout");

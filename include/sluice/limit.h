@@ -4,11 +4,12 @@
  * word for each key, the time at which the next packet would be due if they came evenly. One that comes earlier by more
  * than the burst allows is over the limit, and leaves no trace.
  *
- * Keys that are addresses have no entries of their own: who sends from random sources could fill a table of those, or
- * have them evict one another. They share cells, one in each of two rows, found by a hash with a random seed; the
- * smaller of the two is the key's, since others can only have made it larger, and the larger is raised no further than
- * what the smaller becomes (conservative update: Estan and Varghese, "New Directions in Traffic Measurement and
- * Accounting", 2002). So a packet is over the limit only when both cells say so.
+ * Keys that are addresses have cells in a table of lines of eight, one line of a cache each: a hash with a random seed
+ * names the line, the first cell to look at, and a tag by which a key knows its cell again. A cell whose time has come
+ * says no more than an empty one does, so it is free for any key: nothing has to be evicted, and who sends from random
+ * sources keeps cells busy for the limit's own interval and no longer. Where all eight of a line are, a key that has
+ * none of them shares the first that it looks at: it may be held back for the sake of another, but nothing passes
+ * uncounted.
  */
 #ifndef SLUICE_LIMIT_H
 #define SLUICE_LIMIT_H
@@ -19,16 +20,27 @@
 #include "sluice/filter.h"
 #include "sluice/set.h"
 
-/* 8 MiB a row. tests/unit/test_limit.c measures how often a source is held back for the sake of others. */
-#define LIMIT_CELLS (1U << 20)
+/* 16 MiB. tests/unit/test_limit.c measures how often a source is held back for the sake of others. */
+#define LIMIT_LINES_BITS 18
+#define LIMIT_LINES (1U << LIMIT_LINES_BITS)
+#define LIMIT_WAYS_BITS 3
+#define LIMIT_WAYS (1U << LIMIT_WAYS_BITS)
+#define LIMIT_CELLS (LIMIT_LINES * LIMIT_WAYS)
+
+/* A cell is a tag, and below it the time. Times more than 26 days in the past would look like future ones, of which
+ * limit_next believes no more than a limit's burst takes, at most 20 days (src/policy/limit_values.c). */
+#define LIMIT_TAG_SHIFT 52
 
 /* State of an interface: user space draws the seed, the rest begins at 0. Times are nanoseconds of the clock of
  * packet_time() (bpf/record.h). */
 struct limits {
 	__u64 seed;
-	__u64 first[LIMIT_CELLS], second[LIMIT_CELLS];
+	__u64 reserved[7];
+	__u64 cells[LIMIT_LINES][LIMIT_WAYS];
 	__u64 rules[RULE_SLOTS]; /* of limits that all packets of a rule share, by its slot */
 };
+
+_Static_assert(__builtin_offsetof(struct limits, cells) == 64, "eight cells are one line of a cache");
 
 /* Whose limit, and what a packet takes of it. */
 struct limit {
@@ -37,18 +49,39 @@ struct limit {
 	__u64 cost;  /* nanoseconds that the packet takes of the limit's time */
 	__u64 ahead; /* nanoseconds that the key may be ahead of time when it comes */
 	__u64 most;  /* that this limit can have brought a key ahead */
+	__u64 lines; /* of the table, that its keys are spread over, less one */
 	__u32 rule;  /* its slot: the same key has other cells in each rule */
 	__u32 port;  /* part of the key, FILTER_PORT_NONE where there is none; 0 where the key is the address alone */
 };
 
-_Static_assert(sizeof(struct limit) == 64, "no padding that the stack would have to be cleared of");
+_Static_assert(sizeof(struct limit) == 72, "no padding that the stack would have to be cleared of");
 
 /* Clocks of CPUs, and of the packets of a capture, may be apart by as much. */
 #define LIMIT_SLACK 1000000000ULL
 
+/* Longer than a tick of any kernel. A limit whose burst takes longer may have a clock that goes by ticks: it lets no
+ * more through in the long run, and holds nothing back that comes evenly. */
+#define LIMIT_TICK 20000000ULL
+
 /* Each time one fails, another packet has been counted: whoever loses all of them is among packets that pass by the ten
  * million a second, and counts as over the limit, for to pass uncounted would be a way through. */
 #define LIMIT_TRIES 32
+
+/*
+ * The faster a limit, the shorter its cells are busy, and the fewer lines hold all that a flood from random sources can
+ * keep busy: one cell of each line at 8 million packets or a gigabyte a second. At eight times that all are, and each
+ * still has the limit's rate for those that share it. So the table of a fast limit stays in the caches of a CPU
+ * whatever comes. The log2 of the number, for an `interval` and `bytes` of struct filter_more.
+ */
+static inline __u8 limit_lines_bits(__u64 interval, int bytes)
+{
+	__u64 lines = bytes ? interval >> FILTER_BYTE_SHIFT : interval / 125;
+	__u8 bits = 10;
+
+	while (bits < LIMIT_LINES_BITS && lines >> bits)
+		bits++;
+	return bits;
+}
 
 /* What a packet of that many bytes takes. One longer than the whole burst passes when nothing came before. */
 static inline void limit_charge(struct limit *limit, const struct filter_more *more, __u32 length)
@@ -61,6 +94,7 @@ static inline void limit_charge(struct limit *limit, const struct filter_more *m
 	}
 	/* In bytes, the interval is also what 65536 of them take; no frame has twice as many. */
 	limit->most = more->burst + 2 * more->interval + LIMIT_SLACK;
+	limit->lines = (1ULL << more->lines_bits) - 1;
 }
 
 /*
@@ -105,45 +139,60 @@ static __always_inline int limit_take(__u64 *cell, const struct limit *limit)
 	return 0;
 }
 
-/* The smaller cell is the key's, and decides. The larger one is raised before, so that a CPU that comes in between
- * still finds the same one the smaller. */
-static __always_inline int limit_take_smaller(__u64 *smaller, __u64 due, __u64 *larger, __u64 above,
-					      const struct limit *limit, int *over)
+/* How far a cell is ahead of `now`, not above 0 when it is free. The nearest time of those that it may stand for. */
+static __always_inline __s64 limit_ahead(__u64 cell, __u64 now)
 {
-	__u64 next = limit_next(due, limit);
+	const int unused = 64 - LIMIT_TAG_SHIFT;
 
-	*over = !next;
-	if (!next || (above < next && !limit_replace(larger, above, next)))
-		return 0;
-	return limit_replace(smaller, due, next);
+	return cell ? (__s64)((cell - now) << unused) >> unused : 0;
 }
 
-/* Of a key that shares both of its cells. 1: the packet is within the limit, and counted. */
-static __always_inline int limit_take_either(__u64 *first, __u64 *second, const struct limit *limit)
+/* The place for a key that has none in this line: the one to begin at if it is free, as it mostly is, else another that
+ * is free, else it shares that one. */
+static __always_inline __u32 limit_new_place(__u64 *line, __u32 first, __u64 now)
 {
-	int over = 0;
+	for (__u32 i = 0; i < LIMIT_WAYS; i++) {
+		__u32 at = (first + i) & (LIMIT_WAYS - 1);
 
-	for (int i = 0; i < LIMIT_TRIES && !over; i++) {
-		__u64 a = limit_read(first), b = limit_read(second);
-		int taken = a <= b ? limit_take_smaller(first, a, second, b, limit, &over)
-				   : limit_take_smaller(second, b, first, a, limit, &over);
-
-		if (taken)
-			return 1;
+		if (limit_ahead(limit_read(&line[at]), now) <= 0)
+			return at;
 	}
-	return 0;
+	return first;
 }
 
-/* 1: the packet is within its limit, and counted. */
-static __always_inline int limit_is_within(struct limits *state, const struct limit *limit)
+/* The place in its line of the cell that is a key's, or that it is to have, or at worst to share. `hash` has the tag
+ * above, the place to begin at below. */
+static __always_inline __u32 limit_place(__u64 *line, __u64 hash, __u64 now)
 {
-	__u64 hash;
+	__u32 first = hash & (LIMIT_WAYS - 1);
 
-	if (!limit->key.version)
-		return limit->rule < RULE_SLOTS && limit_take(&state->rules[limit->rule], limit);
-	hash = limit_hash(limit, state->seed);
-	return limit_take_either(&state->first[hash & (LIMIT_CELLS - 1)],
-				 &state->second[hash >> 32 & (LIMIT_CELLS - 1)], limit);
+	if (!((limit_read(&line[first]) ^ hash) >> LIMIT_TAG_SHIFT))
+		return first;
+	for (__u32 at = 0; at < LIMIT_WAYS; at++) {
+		if (!((limit_read(&line[at]) ^ hash) >> LIMIT_TAG_SHIFT))
+			return at;
+	}
+	return limit_new_place(line, first, now);
+}
+
+enum limit_answer { LIMIT_OVER, LIMIT_WITHIN, LIMIT_LOST /* another packet came in between: to be asked again */ };
+
+/* Of a key that has a tagged cell: LIMIT_WITHIN when the packet is, and is counted. */
+static __always_inline enum limit_answer limit_take_tagged(struct limits *state, const struct limit *limit)
+{
+	const __u64 tags = ~0ULL << LIMIT_TAG_SHIFT;
+	__u64 hash = limit_hash(limit, state->seed);
+	__u64 *line = state->cells[hash >> LIMIT_WAYS_BITS & limit->lines & (LIMIT_LINES - 1)];
+	__u64 *cell = &line[limit_place(line, hash, limit->now) & (LIMIT_WAYS - 1)];
+	__u64 old = limit_read(cell);
+	__s64 ahead = limit_ahead(old, limit->now);
+	__u64 next = limit_next(limit->now + ahead, limit);
+
+	if (!next)
+		return LIMIT_OVER;
+	if (ahead > 0 && ahead <= (__s64)limit->most)
+		hash = old; /* its own cell, or one that it shares */
+	return limit_replace(cell, old, (hash & tags) | (next & ~tags)) ? LIMIT_WITHIN : LIMIT_LOST;
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "compile/filter_numbers.h"
 #include "compile/filter_sets.h"
+#include "sluice/limit.h"
 #include "sluice/verdict.h"
 
 static void add_rules(struct compiled *out, const struct filter_list *rules)
@@ -65,6 +66,7 @@ static void fill_limit(const struct filter_rule *rule, struct filter_more *more)
 	more->bytes = limit_is_in_bytes(limit);
 	more->burst = more->bytes ? (uint64_t)((unsigned __int128)burst * more->interval >> FILTER_BYTE_SHIFT)
 				  : (burst - 1) * more->interval;
+	more->lines_bits = limit_lines_bits(more->interval, more->bytes);
 	more->per = (uint8_t)limit->per;
 	more->length4 = limit_length(rule, 4);
 	more->length6 = limit_length(rule, 6);

@@ -18,8 +18,9 @@
 
 #define BURST_PACKETS_MAX 1000000
 
-/* Nobody waits longer for a limit to be as before its burst, and the nanoseconds of that fit. */
-#define BURST_SECONDS_MAX (365 * 86400ULL)
+/* Nobody waits longer for a limit to be as before its burst, and a cell of include/sluice/limit.h can tell it from the
+ * past. */
+#define BURST_SECONDS_MAX (20 * 86400ULL)
 
 /* A rate is kept to a thousandth. */
 #define EXACTNESS 1000
@@ -221,7 +222,7 @@ static int check_burst_time(const char *text, const struct filter_limit *limit, 
 
 	if (limit_burst(limit) <= most)
 		return 0;
-	err = error_at(error, where, "a burst of %.80s takes longer than a year to come back at this rate", text);
+	err = error_at(error, where, "a burst of %.80s takes longer than 20 days to come back at this rate", text);
 	error_hint(error, "at most %" PRIu64 "%s", most, limit_is_in_bytes(limit) ? " bytes" : "");
 	return err;
 }

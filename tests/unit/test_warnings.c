@@ -71,7 +71,7 @@ static void what_nothing_uses_or_drops_by_is_told(void **state)
 	}
 }
 
-/* LIMIT_CELLS is 1048576. */
+/* LIMIT_CELLS is 2097152. */
 static void limits_that_a_flood_uses_up_are_told(void **state)
 {
 	static const struct {
@@ -79,20 +79,20 @@ static void limits_that_a_flood_uses_up_are_told(void **state)
 		int column;	     /* of the warning; 0: there is none */
 		const char *flood;
 	} rows[] = {
-		{ "udp 1/s per source", 9, "1048576 packets" },
-		{ "udp 2/s per source", 0, NULL },
-		{ "udp 85/m per source", 10, "1485482 packets" },
-		{ "udp 86/m per source", 0, NULL },
-		{ "udp 1/d per source", 9, "12 packets" },
-		{ "udp 3/h per source/24", 9, "873 packets" },
+		{ "udp 30/m per source", 10, "1048576 packets" },
+		{ "udp 1/s per source", 0, NULL },
+		{ "udp 42/m per source", 10, "1468006 packets" },
+		{ "udp 43/m per source", 0, NULL },
+		{ "udp 1/d per source", 9, "24 packets" },
+		{ "udp 3/h per source/24", 9, "1747 packets" },
 		{ "udp 1/s per source/16", 9, "65536 packets" },
 		{ "udp 20/s per source/16/64", 10, "1310720 packets" },
-		{ "ipv6 udp 1/s per source/24", 14, "1048576 packets" },
-		{ "udp 1/s per source+dport", 9, "1048576 packets" },
-		{ "udp 1/s per destination", 0, NULL },
-		{ "udp 1/s", 0, NULL },
-		{ "udp from 192.0.2.0/24 1/s per source", 0, NULL },
-		{ "udp from not 192.0.2.0/24 1/s per source", 31, "1048576 packets" },
+		{ "ipv6 udp 30/m per source/24", 15, "1048576 packets" },
+		{ "udp 30/m per source+dport", 10, "1048576 packets" },
+		{ "udp 30/m per destination", 0, NULL },
+		{ "udp 30/m", 0, NULL },
+		{ "udp from 192.0.2.0/24 30/m per source", 0, NULL },
+		{ "udp from not 192.0.2.0/24 30/m per source", 32, "1048576 packets" },
 		{ "udp 1kbit/s per source", 0, NULL },
 		{ "udp 1kbit/s per source/16", 13, "8192000 bytes" },
 	};
