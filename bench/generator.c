@@ -18,6 +18,7 @@
 #define PACKETS_MAX 1000000000.0
 
 static const char usage[] = "usage: generator NETNS IFACE --to ADDRESS --mac MAC [--tcp] [--port N] [--sources FILE]\n"
+			    "       generator NETNS IFACE --capture FILE\n"
 			    "                 [--seconds S] [--packets N] [--rate PACKETS_A_SECOND] [--cpu N]\n";
 
 static int read_address(const char *text, struct traffic *traffic, struct error *error)
@@ -80,6 +81,9 @@ static int read_option(int option, const char *name, struct traffic *traffic, do
 	case 'f':
 		traffic->sources = optarg;
 		return 0;
+	case 'i':
+		traffic->capture = optarg;
+		return 0;
 	case 's':
 		return read_number(name, optarg, 0.001, SECONDS_MAX, &traffic->seconds, error);
 	case 'n':
@@ -93,11 +97,17 @@ static int read_option(int option, const char *name, struct traffic *traffic, do
 }
 
 static const struct option options[] = {
-	{ "to", required_argument, NULL, 'a' },	     { "mac", required_argument, NULL, 'm' },
-	{ "tcp", no_argument, NULL, 't' },	     { "port", required_argument, NULL, 'p' },
-	{ "sources", required_argument, NULL, 'f' }, { "seconds", required_argument, NULL, 's' },
-	{ "packets", required_argument, NULL, 'n' }, { "rate", required_argument, NULL, 'r' },
-	{ "cpu", required_argument, NULL, 'c' },     { 0 },
+	{ "to", required_argument, NULL, 'a' },
+	{ "mac", required_argument, NULL, 'm' },
+	{ "tcp", no_argument, NULL, 't' },
+	{ "port", required_argument, NULL, 'p' },
+	{ "sources", required_argument, NULL, 'f' },
+	{ "seconds", required_argument, NULL, 's' },
+	{ "packets", required_argument, NULL, 'n' },
+	{ "rate", required_argument, NULL, 'r' },
+	{ "cpu", required_argument, NULL, 'c' },
+	{ "capture", required_argument, NULL, 'i' },
+	{ 0 },
 };
 
 int main(int argc, char **argv)
@@ -115,7 +125,7 @@ int main(int argc, char **argv)
 		mac |= option == 'm';
 		err = read_option(option, options[index].name, &traffic, &packets, &error);
 	}
-	if (!err && (argc - optind != 2 || !to || !mac))
+	if (!err && (argc - optind != 2 || (traffic.capture ? to || mac || traffic.sources : !to || !mac)))
 		return fputs(usage, stderr), 2;
 	traffic.packets = (uint64_t)packets;
 	if (!err)

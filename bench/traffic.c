@@ -7,6 +7,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
@@ -15,10 +16,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/memory.h"
 #include "bench/random.h"
 #include "bench/template.h"
 #include "sluice/generator.h" /* before the skeleton, which has it inside */
 #include "generator.skel.h"
+#include "packet/capture.h"
 #include "policy/prefix.h"
 
 #define SEED 2
@@ -121,8 +124,50 @@ static int write_sources(const struct prefixes *list, int map, struct error *err
 	return 0;
 }
 
-static int load(const struct generator_config *config, const struct prefixes *list, struct generator_bpf **out,
-		struct error *error)
+/* At most GENERATOR_FRAMES of a capture, whose frames are of ETH_HLEN to GENERATOR_FRAME_MAX bytes. */
+static int read_frames(const char *path, struct generator_frame **out, uint32_t *count, struct error *error)
+{
+	struct generator_frame *frames = xcalloc(GENERATOR_FRAMES, sizeof(*frames));
+	struct capture *capture;
+	struct captured packet;
+	int err = capture_open(path, &capture, error);
+	uint32_t found = 0;
+
+	if (err)
+		return free(frames), err;
+	while (found < GENERATOR_FRAMES && (err = capture_next(capture, &packet, error)) > 0) {
+		if (packet.size < ETH_HLEN || packet.size > GENERATOR_FRAME_MAX) {
+			err = error_set(error, EINVAL, "%s: frame %u has %u bytes: %d to %d can be sent", path,
+					found + 1, packet.size, ETH_HLEN, GENERATOR_FRAME_MAX);
+			break;
+		}
+		frames[found].length = packet.size;
+		memcpy(frames[found++].bytes, packet.bytes, packet.size);
+	}
+	capture_close(capture);
+	if (err >= 0 && !found)
+		err = error_set(error, EINVAL, "%s has no frame", path);
+	if (err < 0)
+		return free(frames), err;
+	*out = frames;
+	*count = found;
+	return 0;
+}
+
+static int write_frames(const struct generator_frame *frames, uint32_t count, int map, struct error *error)
+{
+	size_t size = count * sizeof(*frames);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+
+	if (memory == MAP_FAILED)
+		return error_set(error, errno, "cannot map the generator's frames: %s", strerror(errno));
+	memcpy(memory, frames, size);
+	munmap(memory, size);
+	return 0;
+}
+
+static int load(const struct generator_config *config, const struct prefixes *list,
+		const struct generator_frame *frames, struct generator_bpf **out, struct error *error)
 {
 	struct generator_bpf *skeleton = generator_bpf__open();
 	int err = skeleton ? 0 : -errno;
@@ -132,6 +177,8 @@ static int load(const struct generator_config *config, const struct prefixes *li
 		skeleton->bss->random_state = SEED;
 		if (list->count)
 			err = bpf_map__set_max_entries(skeleton->maps.sources, GENERATOR_SOURCES);
+		if (frames)
+			err = bpf_map__set_max_entries(skeleton->maps.frames, config->frame_count);
 	}
 	if (!err)
 		err = generator_bpf__load(skeleton);
@@ -139,6 +186,8 @@ static int load(const struct generator_config *config, const struct prefixes *li
 		error_set(error, -err, "cannot load the generator: %s", strerror(-err));
 	else if (list->count)
 		err = write_sources(list, bpf_map__fd(skeleton->maps.sources), error);
+	else if (frames)
+		err = write_frames(frames, config->frame_count, bpf_map__fd(skeleton->maps.frames), error);
 	if (err)
 		generator_bpf__destroy(skeleton);
 	else
@@ -165,20 +214,22 @@ static uint32_t read_lost(unsigned ifindex)
 struct sender {
 	struct traffic *traffic;
 	struct generator_bpf *skeleton;
-	struct template template;
+	int program;
+	const uint8_t *frame; /* what the program finds; it writes what differs */
+	uint32_t length;
 };
 
 static int call(struct sender *sender, uint32_t packets, struct error *error)
 {
 	struct xdp_md context = {
-		.data_end = sender->template.length,
+		.data_end = sender->length,
 		.ingress_ifindex = sender->traffic->from.ifindex,
 	};
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = sender->template.frame, .data_size_in = sender->template.length,
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = sender->frame, .data_size_in = sender->length,
 		    .ctx_in = &context, .ctx_size_in = sizeof(context), .repeat = packets,
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
 
-	if (bpf_prog_test_run_opts(bpf_program__fd(sender->skeleton->progs.generator), &run) && errno != EINTR)
+	if (bpf_prog_test_run_opts(sender->program, &run) && errno != EINTR)
 		return error_set(error, errno, "the kernel refused to run the generator: %s", strerror(errno));
 	return 0;
 }
@@ -231,28 +282,64 @@ static void start_timer(double seconds)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-int traffic_send(struct traffic *traffic, struct error *error)
+static int send_loaded(struct sender *sender, struct error *error)
 {
-	struct sender sender = { .traffic = traffic };
+	struct traffic *traffic = sender->traffic;
+	uint32_t lost = read_lost(traffic->from.ifindex);
+	int err;
+
+	start_timer(traffic->seconds);
+	err = send_all(sender, error);
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	traffic->lost = read_lost(traffic->from.ifindex) - lost;
+	generator_bpf__destroy(sender->skeleton);
+	return err;
+}
+
+static int send_template(struct sender *sender, struct error *error)
+{
+	struct traffic *traffic = sender->traffic;
 	struct generator_config config;
 	struct prefixes list = { 0 };
-	uint32_t lost;
-	int err = build_template(traffic, &sender.template, error);
+	struct template template;
+	int err = build_template(traffic, &template, error);
 
 	if (!err && traffic->sources)
 		err = draw_sources(traffic, &list, error);
 	if (!err) {
-		config = make_config(&sender.template, list.count ? GENERATOR_SOURCES : 0);
-		err = load(&config, &list, &sender.skeleton, error);
+		config = make_config(&template, list.count ? GENERATOR_SOURCES : 0);
+		err = load(&config, &list, NULL, &sender->skeleton, error);
 	}
 	prefixes_free(&list);
 	if (err)
 		return err;
-	lost = read_lost(traffic->from.ifindex);
-	start_timer(traffic->seconds);
-	err = send_all(&sender, error);
-	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
-	traffic->lost = read_lost(traffic->from.ifindex) - lost;
-	generator_bpf__destroy(sender.skeleton);
+	sender->program = bpf_program__fd(sender->skeleton->progs.generator);
+	sender->frame = template.frame;
+	sender->length = template.length;
+	return send_loaded(sender, error);
+}
+
+static int send_capture(struct sender *sender, struct error *error)
+{
+	struct generator_config config = { 0 };
+	struct generator_frame *frames = NULL;
+	int err = read_frames(sender->traffic->capture, &frames, &config.frame_count, error);
+
+	if (!err)
+		err = load(&config, &(struct prefixes){ 0 }, frames, &sender->skeleton, error);
+	if (!err) {
+		sender->program = bpf_program__fd(sender->skeleton->progs.repeater);
+		sender->frame = frames[0].bytes;
+		sender->length = frames[0].length;
+		err = send_loaded(sender, error);
+	}
+	free(frames);
 	return err;
+}
+
+int traffic_send(struct traffic *traffic, struct error *error)
+{
+	struct sender sender = { .traffic = traffic };
+
+	return traffic->capture ? send_capture(&sender, error) : send_template(&sender, error);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the generator sends: minimal UDP packets or TCP SYNs, from random sources or from those of a list. */
+/* What the generator sends: minimal UDP packets or TCP SYNs, from random sources or from those of a list; or the frames
+ * of a capture. */
 #ifndef SLUICE_TRAFFIC_H
 #define SLUICE_TRAFFIC_H
 
@@ -17,6 +18,7 @@ struct traffic {
 	bool tcp;
 	int port;
 	const char *sources; /* file of prefixes, see prefixes_read; NULL: random */
+	const char *capture; /* instead of all above but `from`: frames to send in turn, again and again; NULL: none */
 	double seconds;	     /* at most; whatever comes first ends it, and so does a signal */
 	uint64_t packets;    /* at most */
 	double rate;	     /* packets a second; 0: as fast as it goes */

@@ -26,12 +26,20 @@ struct {
 	__type(value, struct generator_source);
 } sources SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* user space sets it */
+	__type(key, __u32);
+	__type(value, struct generator_frame);
+} frames SEC(".maps");
+
 const volatile struct generator_config config;
 
 __u64 sent;
 __u64 first_ns, last_ns; /* when the first packet went, and one of the last CLOCK_TURNS */
 __u64 random_state;
-__u32 next_source;
+__u32 next_source, next_frame;
 
 /* SplitMix64, https://prng.di.unimi.it/splitmix64.c */
 static __always_inline __u64 random64(void)
@@ -90,6 +98,17 @@ static __always_inline __u16 checksum(__u64 sum)
 	return ~sum;
 }
 
+static __always_inline int send(void)
+{
+	if (sent % CLOCK_TURNS == 0) {
+		last_ns = bpf_ktime_get_ns();
+		if (!sent)
+			first_ns = last_ns;
+	}
+	sent++;
+	return XDP_TX;
+}
+
 static __always_inline int write_transport(void *transport, void *end, __u64 sum)
 {
 	/* In network byte order. Not one of the lowest, which firewalls treat in their own way. */
@@ -110,13 +129,7 @@ static __always_inline int write_transport(void *transport, void *end, __u64 sum
 		udp->source = port;
 		udp->check = checksum(sum + port) ?: 0xffff; /* RFC 768: zero stands for no checksum */
 	}
-	if (sent % CLOCK_TURNS == 0) {
-		last_ns = bpf_ktime_get_ns();
-		if (!sent)
-			first_ns = last_ns;
-	}
-	sent++;
-	return XDP_TX;
+	return send();
 }
 
 SEC("xdp")
@@ -146,6 +159,23 @@ int generator(struct xdp_md *ctx)
 	__builtin_memcpy(&ipv6->saddr, source, sizeof(source));
 	sum = add_words(config.transport_sum, source, 4);
 	return write_transport(ipv6 + 1, end, sum);
+}
+
+SEC("xdp")
+int repeater(struct xdp_md *ctx)
+{
+	__u32 index = next_frame;
+	struct generator_frame *frame = bpf_map_lookup_elem(&frames, &index);
+	__u32 length = frame ? frame->length : 0;
+	long there = (long)ctx->data_end - (long)ctx->data;
+
+	next_frame = index + 1 < config.frame_count ? index + 1 : 0;
+	barrier_var(there); /* or clang subtracts from a pointer what the verifier wants as a number */
+	if (length < ETH_HLEN || length > GENERATOR_FRAME_MAX)
+		return XDP_ABORTED;
+	if (bpf_xdp_adjust_tail(ctx, (int)length - (int)there) || bpf_xdp_store_bytes(ctx, 0, frame->bytes, length))
+		return XDP_ABORTED;
+	return send();
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
  * The traffic generator (bpf/generator.bpf.c): what user space sets before loading it. The kernel hands the program
- * frames that are copies of a template, or that it has sent before; it writes the source and what follows from it.
+ * frames that are copies of a template, or that it has sent before; it writes the source and what follows from it, or
+ * the whole of a frame of a capture.
  */
 #ifndef SLUICE_GENERATOR_H
 #define SLUICE_GENERATOR_H
 
 #include <linux/types.h>
+
+#define GENERATOR_FRAME_MAX 252 /* bytes of a frame of a capture */
+#define GENERATOR_FRAMES 65536	/* at most; 16 MiB */
+
+struct generator_frame {
+	__u32 length;
+	__u8 bytes[GENERATOR_FRAME_MAX];
+};
+
+_Static_assert(sizeof(struct generator_frame) == 256, "shared layout");
 
 #define GENERATOR_SOURCES (1 << 20) /* at most; 16 MiB */
 
@@ -16,6 +27,7 @@ struct generator_source {
 
 struct generator_config {
 	__u32 source_count; /* in the map `sources`, used in turn; 0: each packet has a random one */
+	__u32 frame_count;  /* in the map `frames`, sent in turn as they are */
 	__u32 version;	    /* of IP: 4 or 6 */
 	__u32 tcp;	    /* 1: TCP, 0: UDP */
 	/* Sums (RFC 1071) of what the checksums cover in the template, whose source address and port are zero. */
@@ -23,7 +35,7 @@ struct generator_config {
 	__u32 transport_sum;
 };
 
-_Static_assert(sizeof(struct generator_config) == 20, "shared layout");
+_Static_assert(sizeof(struct generator_config) == 24, "shared layout");
 _Static_assert(sizeof(struct generator_source) == 16, "shared layout");
 
 #endif

@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from scapy.all import IP, TCP, UDP, Ether, IPv6
+from scapy.all import IP, TCP, UDP, Ether, IPv6, PcapWriter, wrpcap
 
 from lab import SLUICE, sh
 from scene import BOX4, BOX6
@@ -70,6 +70,37 @@ def test_packets_are_whole(quiet, to, kind, tcp):
         if kind is IP:
             del again[IP].chksum
         assert bytes(again) == frame
+
+
+def replay(scene, path, *arguments, check=True):
+    result = sh(GENERATOR, scene.client.netns, "eth0", "--capture", path, *arguments, check=check)
+    return json.loads(result.stdout) if check else result
+
+
+def test_frames_of_a_capture_are_sent_as_they_are(quiet):
+    """Of any length that fits, in turn, however broken they are."""
+    frames = [bytes(quiet.ethernet(type=0x88b5)) + bytes([number]) * size
+              for number, size in enumerate((0, 238, 1, 46, 200, 100))]
+    path = os.path.join(quiet.lab.folder.name, "frames.pcap")
+    wrpcap(path, frames, linktype=1)
+    seen = quiet.box.wire("eth0")
+    assert replay(quiet, path, "--packets", 20, "--cpu", 0)["sent"] == 20
+    assert [seen.recv(2048) for _ in range(20)] == (frames * 4)[:20]
+
+
+def test_a_capture_that_cannot_be_sent_is_refused(quiet):
+    path = os.path.join(quiet.lab.folder.name, "frames.pcap")
+    for frames, said in (([bytes(13)], "frame 1 has 13 bytes: 14 to 252 can be sent"), ([bytes(60), bytes(253)], "frame 2 has 253 bytes"),
+                         ([], "has no frame")):
+        writer = PcapWriter(path, linktype=1)
+        writer.write_header(None)
+        for frame in frames:
+            writer.write(frame)
+        writer.close()
+        failed = replay(quiet, path, check=False)
+        assert failed.returncode == 1 and said in failed.stderr
+    both = replay(quiet, path, "--to", BOX4, "--mac", quiet.box_mac, check=False)
+    assert both.returncode == 2 and both.stderr.startswith("usage:")
 
 
 def test_a_rate_is_kept(quiet):
