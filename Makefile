@@ -27,7 +27,7 @@ test: build
 faults: build
 	@$(PYTHON) tests/run $(BUILD) faults
 
-# BENCH=cost, BENCH=block or BENCH=filter is one part of it; QUICK=1 tries everything once, to see that it works.
+# BENCH=cost, block, filter, limit or attack is one part of it; QUICK=1 tries everything once, to see that it works.
 bench: build bench-deps
 	@$(PYTHON) bench/run $(if $(QUICK),--quick) $(BUILD) $(BENCH)
 

@@ -9,11 +9,14 @@ COLUMNS = "{:<75} {:>9} {:>12} {:>4}"
 
 
 class Results:
-    def __init__(self, cost, block, filter_cost=(), road=()):
+    def __init__(self, cost, block, filter_cost=(), road=(), attack=(), limit=(), syns=()):
         self.cost_rows = {(r["policy"], r["family"], r["sources"], r["flows"]): r for r in cost}
         self.block_rows = {(r["family"], r["prefixes"], r["who"]): r for r in block if "skipped" not in r}
         self.filter_rows = {(r["kind"], r["family"], r["rules"], r["flows"]): r for r in filter_cost}
         self.road_rows = {(r["kind"], r["rules"], r["who"]): r for r in road if "skipped" not in r}
+        self.attack_rows = {(r["flood"], r["who"]): r for r in attack}
+        self.limit_rows = {(r["limit"], r["family"], r["flows"]): r for r in limit}
+        self.syn_rows = {r["who"]: r for r in syns}
         self.doubts = set()  # why what was asked for since this was emptied does not decide a claim
 
     def cost(self, family, policy="block-1M", key="cost_ns"):
@@ -52,6 +55,21 @@ class Results:
         pairs = [(self.road_rows[kind, size, who], self.road_rows[kind, size, other]) for kind in KINDS]
         self._doubt("noisy", any(row["noisy"] for pair in pairs for row in pair))
         return sum(one["cpu_ns"] / two["cpu_ns"] for one, two in pairs) / len(pairs)
+
+    def limit(self, flows, name="packets", family=4):
+        row = self.limit_rows[name, family, flows]
+        self._doubt("noisy", row["noisy"])
+        return row["cost_ns"]
+
+    def syns(self, who):
+        return self.syn_rows[who]["pps"]
+
+    def answered(self, flood, who="sluice"):
+        """Percent of the requests that are answered without a flood."""
+        return 100 * self.attack_rows[flood, who]["answered"] / self.attack_rows["quiet", "none"]["answered"]
+
+    def floods(self, flood, who):
+        return self.attack_rows[flood, who]["pps"]
 
     def _doubt(self, word, there):
         if there:
@@ -101,13 +119,22 @@ CLAIMS = (
      lambda r: 100 * r.road(10000, "bare", "sluice"), "%"),
     ("CPU time of a packet that bare XDP_DROP takes, of Sluice's (100,000 rules)", at_least(55),
      lambda r: 100 * r.road(100000, "bare", "sluice"), "%"),
+    ("a limit per source takes, one source", at_most(60), lambda r: r.limit(1), "ns"),
+    ("a limit per source takes with a million sources, times one", at_most(2), lambda r: r.limit(1048576) / r.limit(1), "x"),
+    ("SYNs that one CPU answers, times the kernel's listener with cookies", at_least(2),
+     lambda r: r.syns("host") / r.syns("kernel"), "x"),
+    ("requests answered in a flood of SYNs, of those without", at_least(95), lambda r: r.answered("syn"), "%"),
+    ("malformed packets that one CPU takes, times the same without Sluice", at_least(2),
+     lambda r: r.floods("malformed", "sluice") / r.floods("malformed", "none"), "x"),
+    ("requests answered in a flood of UDP", at_least(95), lambda r: r.answered("udp"), "%"),
+    ("requests answered in a flood of malformed packets", at_least(95), lambda r: r.answered("malformed"), "%"),
 )
 
 
-def judge(cost, block, filter_cost=(), road=()):
+def judge(cost, block, filter_cost=(), road=(), attack=(), limit=(), syns=()):
     """What this run says of each claim. One whose rows were not measured has no value; one that rests on a row that is in
     doubt has its value, but is neither met nor not."""
-    results = Results(cost, block, filter_cost, road)
+    results = Results(cost, block, filter_cost, road, attack, limit, syns)
     judged = []
     for text, (limit, meets, wanted), value_of, unit in CLAIMS:
         results.doubts = set()

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * cost: what the only interface of a policy costs per packet, beside an empty program and beside a peer that judges the
- * same: the kernel's own LPM trie with the prefixes of a block, or the rules of a filter walked one by one, or written
- * as code. A line of JSON for each row: each number among the words is a row of so many flows, of the family, with the
- * sources and beside the peer that were named last.
+ * same: the kernel's own LPM trie with the prefixes of a block, a hash of token buckets, or the rules of a filter
+ * walked one by one, or written as code. A line of JSON for each row: each number among the words is a row of so many
+ * flows, of the family, with the sources and beside the peer that were named last.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "bench/bench.h"
+#include "bucket.skel.h"
 #include "peers.skel.h"
 #include "policy/policy.h"
 #include "straight.h"
@@ -20,7 +21,7 @@
 #include "walk.h"
 #include "walk.skel.h"
 
-static const char usage[] = "usage: cost POLICY ipv4|ipv6|mixed|listed|random|alone|trie|walk|straight|FLOWS…\n";
+static const char usage[] = "usage: cost POLICY ipv4|ipv6|mixed|listed|random|alone|trie|bucket|walk|straight|FLOWS…\n";
 
 #define COMPARED 4096	     /* flows that a peer has to judge as Sluice does */
 #define WALK_LOOKS 100000000 /* rules that one call of the meter may have the peer look at: a quarter of a second */
@@ -28,21 +29,21 @@ static const char usage[] = "usage: cost POLICY ipv4|ipv6|mixed|listed|random|al
 enum peer {
 	PEER_NONE,
 	PEER_TRIE,
+	PEER_BUCKET,
 	PEER_WALK,
 	PEER_STRAIGHT,
 	PEER_COUNT,
 };
 
 static const char *const peer_names[] = {
-	[PEER_NONE] = "alone",
-	[PEER_TRIE] = "trie",
-	[PEER_WALK] = "walk",
-	[PEER_STRAIGHT] = "straight",
+	[PEER_NONE] = "alone", [PEER_TRIE] = "trie",	     [PEER_BUCKET] = "bucket",
+	[PEER_WALK] = "walk",  [PEER_STRAIGHT] = "straight",
 };
 
 /* Loaded when first asked for. */
 struct peers {
 	struct peers_bpf *trie;
+	struct bucket_bpf *bucket;
 	struct walk_bpf *walk;
 	struct straight straight;
 };
@@ -158,15 +159,27 @@ static int load_trie(const struct compiled *compiled, struct peers_bpf **out, st
 	return err;
 }
 
+static int load_bucket(struct bucket_bpf **out, struct error *error)
+{
+	struct bucket_bpf *skeleton = bucket_bpf__open_and_load();
+
+	if (!skeleton)
+		return error_set(error, errno, "cannot load the program with buckets: %s", strerror(errno));
+	*out = skeleton;
+	return 0;
+}
+
 /* Descriptor of the peer's program, -1 for none, or another negative errno with `error` set. */
 static int load_peer(const struct compiled *compiled, enum peer peer, struct peers *peers, struct error *error)
 {
-	int err = peer > PEER_TRIE ? walk_check(compiled, error) : 0;
+	int err = peer > PEER_BUCKET ? walk_check(compiled, error) : 0;
 
 	if (err || peer == PEER_NONE)
 		return err ? err : -1;
 	if (peer == PEER_TRIE && !peers->trie)
 		err = load_trie(compiled, &peers->trie, error);
+	else if (peer == PEER_BUCKET && !peers->bucket)
+		err = load_bucket(&peers->bucket, error);
 	else if (peer == PEER_WALK && !peers->walk)
 		err = walk_load(compiled, &peers->walk, error);
 	else if (peer == PEER_STRAIGHT && peers->straight.program < 0)
@@ -175,6 +188,8 @@ static int load_peer(const struct compiled *compiled, enum peer peer, struct pee
 		return err;
 	if (peer == PEER_TRIE)
 		return bpf_program__fd(peers->trie->progs.drop_listed);
+	if (peer == PEER_BUCKET)
+		return bpf_program__fd(peers->bucket->progs.bucket);
 	return peer == PEER_WALK ? bpf_program__fd(peers->walk->progs.walk) : peers->straight.program;
 }
 
@@ -228,8 +243,8 @@ static int prepare(const struct compiled *compiled, const struct plan *plan, str
 	bench->peer_runs = plan->peer == PEER_WALK && boxes ? WALK_LOOKS / boxes : 0;
 	if (bench->peer < 0)
 		return plan->peer == PEER_NONE ? 0 : bench->peer;
-	/* A trie does the same work, and knows no exceptions. */
-	return plan->peer == PEER_TRIE ? 0 : compare_peer(bench, plan->flows.family, error);
+	/* A trie does the same work, and knows no exceptions; a bucket is as full as it is. */
+	return plan->peer <= PEER_BUCKET ? 0 : compare_peer(bench, plan->flows.family, error);
 }
 
 static int measure(const struct compiled *compiled, struct bench *bench, char **words, struct peers *peers,
@@ -268,6 +283,7 @@ static int bench_all(const struct compiled *compiled, char **words, struct error
 	err = measure(compiled, &bench, words, &peers, error);
 	bench_close(&bench);
 	peers_bpf__destroy(peers.trie);
+	bucket_bpf__destroy(peers.bucket);
 	walk_bpf__destroy(peers.walk);
 	straight_close(&peers.straight);
 	return err;

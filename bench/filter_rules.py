@@ -46,10 +46,10 @@ def write(path, text):
     return path
 
 
-def bench(build, policy, family, peer):
+def bench(build, policy, family, peer, flows=FLOWS):
     """Rows by the number of flows, each inside of what a rule is about, all rules alike. `peer` is a word of bench/cost. Raises
     Skip when the peer cannot be loaded."""
-    ended = sh(os.path.join(build, "bench/cost"), policy, f"ipv{family}", "listed", peer, *map(str, FLOWS), check=False)
+    ended = sh(os.path.join(build, "bench/cost"), policy, f"ipv{family}", "listed", peer, *map(str, flows), check=False)
     if ended.returncode and peer == "straight" and "cannot load" in ended.stderr:
         raise Skip(ended.stderr.strip())
     if ended.returncode:

@@ -76,6 +76,7 @@ static struct generator_config make_config(const struct template *template, uint
 	template_sums(template, template->frame, &ip, &transport);
 	return (struct generator_config){
 		.source_count = source_count,
+		.frame_count = 1,
 		.version = template->version,
 		.tcp = template->tcp,
 		.ip_sum = ip,
@@ -177,7 +178,7 @@ static int load(const struct generator_config *config, const struct prefixes *li
 		skeleton->bss->random_state = SEED;
 		if (list->count)
 			err = bpf_map__set_max_entries(skeleton->maps.sources, GENERATOR_SOURCES);
-		if (frames)
+		if (!err)
 			err = bpf_map__set_max_entries(skeleton->maps.frames, config->frame_count);
 	}
 	if (!err)
@@ -186,7 +187,7 @@ static int load(const struct generator_config *config, const struct prefixes *li
 		error_set(error, -err, "cannot load the generator: %s", strerror(-err));
 	else if (list->count)
 		err = write_sources(list, bpf_map__fd(skeleton->maps.sources), error);
-	else if (frames)
+	if (!err)
 		err = write_frames(frames, config->frame_count, bpf_map__fd(skeleton->maps.frames), error);
 	if (err)
 		generator_bpf__destroy(skeleton);
@@ -214,22 +215,22 @@ static uint32_t read_lost(unsigned ifindex)
 struct sender {
 	struct traffic *traffic;
 	struct generator_bpf *skeleton;
-	int program;
-	const uint8_t *frame; /* what the program finds; it writes what differs */
-	uint32_t length;
 };
 
 static int call(struct sender *sender, uint32_t packets, struct error *error)
 {
+	/* Longer than any frame, so that the program has to shorten each: where it changes nothing, the kernel sends a
+	 * frame of the length that the receiver has given it (frame_was_changed, net/bpf/test_run.c). */
+	static const uint8_t room[GENERATOR_FRAME_MAX + 1];
 	struct xdp_md context = {
-		.data_end = sender->length,
+		.data_end = sizeof(room),
 		.ingress_ifindex = sender->traffic->from.ifindex,
 	};
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = sender->frame, .data_size_in = sender->length,
-		    .ctx_in = &context, .ctx_size_in = sizeof(context), .repeat = packets,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = room, .data_size_in = sizeof(room), .ctx_in = &context,
+		    .ctx_size_in = sizeof(context), .repeat = packets, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+		    .batch_size = BATCH);
 
-	if (bpf_prog_test_run_opts(sender->program, &run) && errno != EINTR)
+	if (bpf_prog_test_run_opts(bpf_program__fd(sender->skeleton->progs.generator), &run) && errno != EINTR)
 		return error_set(error, errno, "the kernel refused to run the generator: %s", strerror(errno));
 	return 0;
 }
@@ -301,6 +302,7 @@ static int send_template(struct sender *sender, struct error *error)
 	struct traffic *traffic = sender->traffic;
 	struct generator_config config;
 	struct prefixes list = { 0 };
+	struct generator_frame frame;
 	struct template template;
 	int err = build_template(traffic, &template, error);
 
@@ -308,14 +310,13 @@ static int send_template(struct sender *sender, struct error *error)
 		err = draw_sources(traffic, &list, error);
 	if (!err) {
 		config = make_config(&template, list.count ? GENERATOR_SOURCES : 0);
-		err = load(&config, &list, NULL, &sender->skeleton, error);
+		frame.length = template.length;
+		memcpy(frame.bytes, template.frame, template.length);
+		err = load(&config, &list, &frame, &sender->skeleton, error);
 	}
 	prefixes_free(&list);
 	if (err)
 		return err;
-	sender->program = bpf_program__fd(sender->skeleton->progs.generator);
-	sender->frame = template.frame;
-	sender->length = template.length;
 	return send_loaded(sender, error);
 }
 
@@ -327,12 +328,8 @@ static int send_capture(struct sender *sender, struct error *error)
 
 	if (!err)
 		err = load(&config, &(struct prefixes){ 0 }, frames, &sender->skeleton, error);
-	if (!err) {
-		sender->program = bpf_program__fd(sender->skeleton->progs.repeater);
-		sender->frame = frames[0].bytes;
-		sender->length = frames[0].length;
+	if (!err)
 		err = send_loaded(sender, error);
-	}
 	free(frames);
 	return err;
 }

@@ -2,7 +2,8 @@
 /*
  * The traffic generator: run by BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES, it sends each frame out of the
  * interface that the frame is said to have come from (XDP_TX), so it arrives at the other end of a veth pair. Frames
- * are recycled with what was last written to them; so everything that differs between two of them is written each time.
+ * are recycled with what was last written to them, by whoever received them too, so all of a frame is written each
+ * time.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -29,7 +30,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* user space sets it */
+	__uint(max_entries, 1); /* user space sets it: 1 where sources are drawn */
 	__type(key, __u32);
 	__type(value, struct generator_frame);
 } frames SEC(".maps");
@@ -98,17 +99,6 @@ static __always_inline __u16 checksum(__u64 sum)
 	return ~sum;
 }
 
-static __always_inline int send(void)
-{
-	if (sent % CLOCK_TURNS == 0) {
-		last_ns = bpf_ktime_get_ns();
-		if (!sent)
-			first_ns = last_ns;
-	}
-	sent++;
-	return XDP_TX;
-}
-
 static __always_inline int write_transport(void *transport, void *end, __u64 sum)
 {
 	/* In network byte order. Not one of the lowest, which firewalls treat in their own way. */
@@ -118,22 +108,39 @@ static __always_inline int write_transport(void *transport, void *end, __u64 sum
 		struct tcphdr *tcp = transport;
 
 		if ((void *)(tcp + 1) > end)
-			return XDP_ABORTED;
+			return -1;
 		tcp->source = port;
 		tcp->check = checksum(sum + port);
 	} else {
 		struct udphdr *udp = transport;
 
 		if ((void *)(udp + 1) > end)
-			return XDP_ABORTED;
+			return -1;
 		udp->source = port;
 		udp->check = checksum(sum + port) ?: 0xffff; /* RFC 768: zero stands for no checksum */
 	}
-	return send();
+	return 0;
 }
 
-SEC("xdp")
-int generator(struct xdp_md *ctx)
+/* The next frame of the map, of its own length. */
+static __always_inline int write_frame(struct xdp_md *ctx)
+{
+	__u32 index = next_frame;
+	struct generator_frame *frame = bpf_map_lookup_elem(&frames, &index);
+	__u32 length = frame ? frame->length : 0;
+	long there = (long)ctx->data_end - (long)ctx->data;
+
+	next_frame = index + 1 < config.frame_count ? index + 1 : 0;
+	barrier_var(there); /* or clang subtracts from a pointer what the verifier wants as a number */
+	if (length < ETH_HLEN || length > GENERATOR_FRAME_MAX)
+		return -1;
+	if (bpf_xdp_adjust_tail(ctx, (int)length - (int)there))
+		return -1;
+	return bpf_xdp_store_bytes(ctx, 0, frame->bytes, length);
+}
+
+/* The source of a template, whose own is zero, and what follows from it. */
+static __always_inline int write_source(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
@@ -148,34 +155,31 @@ int generator(struct xdp_md *ctx)
 		random_source(source);
 	if (config.version == 4) {
 		if ((void *)(ipv4 + 1) > end)
-			return XDP_ABORTED;
+			return -1;
 		ipv4->saddr = source[0];
 		ipv4->check = checksum(add_words(config.ip_sum, source, 1));
 		sum = add_words(config.transport_sum, source, 1);
 		return write_transport(ipv4 + 1, end, sum);
 	}
 	if ((void *)(ipv6 + 1) > end)
-		return XDP_ABORTED;
+		return -1;
 	__builtin_memcpy(&ipv6->saddr, source, sizeof(source));
 	sum = add_words(config.transport_sum, source, 4);
 	return write_transport(ipv6 + 1, end, sum);
 }
 
 SEC("xdp")
-int repeater(struct xdp_md *ctx)
+int generator(struct xdp_md *ctx)
 {
-	__u32 index = next_frame;
-	struct generator_frame *frame = bpf_map_lookup_elem(&frames, &index);
-	__u32 length = frame ? frame->length : 0;
-	long there = (long)ctx->data_end - (long)ctx->data;
-
-	next_frame = index + 1 < config.frame_count ? index + 1 : 0;
-	barrier_var(there); /* or clang subtracts from a pointer what the verifier wants as a number */
-	if (length < ETH_HLEN || length > GENERATOR_FRAME_MAX)
+	if (write_frame(ctx) || (config.version && write_source(ctx)))
 		return XDP_ABORTED;
-	if (bpf_xdp_adjust_tail(ctx, (int)length - (int)there) || bpf_xdp_store_bytes(ctx, 0, frame->bytes, length))
-		return XDP_ABORTED;
-	return send();
+	if (sent % CLOCK_TURNS == 0) {
+		last_ns = bpf_ktime_get_ns();
+		if (!sent)
+			first_ns = last_ns;
+	}
+	sent++;
+	return XDP_TX;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

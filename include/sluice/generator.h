@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
  * The traffic generator (bpf/generator.bpf.c): what user space sets before loading it. The kernel hands the program
- * frames that are copies of a template, or that it has sent before; it writes the source and what follows from it, or
- * the whole of a frame of a capture.
+ * frames that it has sent before; it writes the next one of the map `frames`, and where that is a template, the source
+ * and what follows from it.
  */
 #ifndef SLUICE_GENERATOR_H
 #define SLUICE_GENERATOR_H
@@ -27,8 +27,8 @@ struct generator_source {
 
 struct generator_config {
 	__u32 source_count; /* in the map `sources`, used in turn; 0: each packet has a random one */
-	__u32 frame_count;  /* in the map `frames`, sent in turn as they are */
-	__u32 version;	    /* of IP: 4 or 6 */
+	__u32 frame_count;  /* in the map `frames`, sent in turn; a template is the only one */
+	__u32 version;	    /* of IP, of a template: 4 or 6; 0: frames are sent as they are */
 	__u32 tcp;	    /* 1: TCP, 0: UDP */
 	/* Sums (RFC 1071) of what the checksums cover in the template, whose source address and port are zero. */
 	__u32 ip_sum;

@@ -271,6 +271,29 @@ def test_filter_rules_are_measured_beside_nftables(quick):
             assert row["load_s"] > 0 and row["cpu_ns"] > 10 and row["pps"] > 1000 and row["passed"] < 1
 
 
+def test_limits_answers_and_bans_are_measured(quick):
+    _, written, _ = quick
+    costs = written["limit"]["cost"]
+    assert [(r["limit"], r["flows"]) for r in costs] == [
+        (name, flows) for name in ("packets", "bytes", "net", "rule", "slow") for flows in (1, 4096)]
+    assert all(r["cost_ns"] > 0 and r["bucket_ns"] > 0 for r in costs)
+    syns = {r["who"]: r["pps"] for r in written["limit"]["syns"]}
+    assert set(syns) == {"kernel", "nftables", "host", "gateway"} and min(syns.values()) > 1000
+    bans = {r["who"]: r for r in written["limit"]["bans"]}
+    assert bans["limit"]["packets"] == 2  # the one within the limit, and the one that is too many
+    assert bans["watcher"]["packets"] > 2
+
+
+def test_a_server_is_attacked_in_each_defence(quick):
+    _, written, _ = quick
+    rows = {(r["flood"], r["who"]): r for r in written["attack"]}
+    assert set(rows) == {("quiet", "none")} | {(flood, who) for flood in ("syn", "udp", "malformed")
+                                               for who in ("none", "cookies", "nftables", "sluice")}
+    assert all(0 <= r["least"] <= r["answered"] <= 1 for r in rows.values())
+    assert rows["quiet", "none"]["answered"] == 1
+    assert all(r["pps"] > 1000 for (flood, _), r in rows.items() if flood != "quiet")
+
+
 def namespaces():
     return {name for name in os.listdir("/run/netns") if name.startswith("sl-bench")}
 
