@@ -19,6 +19,9 @@ import time
 
 SLUICE = os.path.abspath(os.environ.get("SLUICE", os.path.join(os.path.dirname(__file__), "../build/sluice")))
 
+# Every system call of a change, with every error, instead of a part that takes a minute: `make faults`.
+WHOLE = bool(os.environ.get("FAULTS_WHOLE"))
+
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -8,7 +8,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(__file__), folder) for folder in ("
 
 import harness  # noqa: E402
 from ground import Ground  # noqa: E402
-from lab import SLUICE, Lab  # noqa: E402
+from lab import SLUICE, WHOLE, Lab  # noqa: E402
 from scene import Scene  # noqa: E402
 from tracing import Tracer  # noqa: E402
 
@@ -26,8 +26,7 @@ def quiet(lab):
 
 @pytest.fixture(scope="session")
 def whole():
-    """Every call with every error, instead of a part that takes a minute: `make faults`."""
-    return bool(os.environ.get("FAULTS_WHOLE"))
+    return WHOLE
 
 
 @pytest.fixture(scope="module")

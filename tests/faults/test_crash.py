@@ -15,12 +15,12 @@ def check(disturb, scenario, most):
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_killed_at_any_call(disturber, whole, scenario):
-    check(disturber.kill_all, scenario, None if whole else 4)
+    check(disturber.kill_all, scenario, None if whole else 3)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_failing_at_any_call(disturber, whole, scenario):
-    check(disturber.fail_all, scenario, None if whole else 6)
+    check(disturber.fail_all, scenario, None if whole else 4)
 
 
 def test_a_program_that_is_too_large_says_what_makes_it_smaller(disturber):

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from scapy.all import IP, UDP
 
-from lab import SLUICE, sh
+from lab import SLUICE, sh, wait_until
 from scene import BLOCK, BLOCKED4, BOX4, Scene, policy
 
 
@@ -26,6 +26,7 @@ def test_first_packet_after_attaching_is_judged_by_full_tables(quiet, mode):
     flood = quiet.flood(datagram(quiet, BLOCKED4))
     for _ in range(8):
         quiet.box.apply(text)
+        assert wait_until(lambda: "drop" in quiet.count())
         counts = quiet.count()
         quiet.box.sluice("down")
         assert counts["drop"][0] > 0 and counts["many"][0] > 0

@@ -9,7 +9,7 @@ import time
 import pytest
 from scapy.all import IP, UDP
 
-from lab import SLUICE, sh, wait_until
+from lab import SLUICE, WHOLE, sh, wait_until
 from scene import policy
 
 
@@ -365,7 +365,8 @@ def test_no_program_is_left_with_the_old_map_whatever_call_fails(quiet):
     quiet.box.sluice("down")
     quiet.box.apply(BANNED)
     quiet.box.apply(with_sets("banned dynamic size 1000 timeout 1h", block="block { from @banned; to @banned }"))
-    for n, ordinal in enumerate(range(first + 1, last + 2)):
+    ordinals = range(first + 1, last + 2)
+    for n, ordinal in enumerate(ordinals if WHOLE else [*ordinals[:-6:5], *ordinals[-6:]]):
         result, again = traced(quiet, "-e", "trace=bpf", "-e", f"inject=bpf:error=ENOMEM:when={ordinal}",
                                arguments=["apply", larger])
         call = again[ordinal - 1]
