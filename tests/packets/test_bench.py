@@ -13,6 +13,7 @@ from scapy.all import IP, TCP, UDP, Ether, IPv6, PcapWriter, Raw, wrpcap
 from lab import SLUICE, sh, wait_until
 
 FLOWS = [1, 4096, 65536, 1048576]
+pytestmark = pytest.mark.xdist_group("meter")  # meters beside one another measure one another
 MANY = 4096  # from here on, shares are no accident of a few flows
 
 BLOCKING = """

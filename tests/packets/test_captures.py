@@ -23,7 +23,8 @@ PATHS = sorted(os.path.join(folder, name) for folder, _, names in os.walk(FOLDER
                if name.endswith((".pcap", ".pcapng")))
 IDS = [os.path.relpath(path, FOLDER) for path in PATHS]
 
-pytestmark = pytest.mark.skipif(not PATHS, reason=f"no captures in {os.path.normpath(FOLDER)}")
+pytestmark = [pytest.mark.skipif(not PATHS, reason=f"no captures in {os.path.normpath(FOLDER)}"),
+              pytest.mark.xdist_group("captures")]  # one worker replays them, once
 
 # tshark's layers: Ethernet and its tags, and IPv6's extensions by their numbers.
 LINK_LAYERS = ("eth", "ethertype", "vlan", "ieee8021ad")

@@ -80,4 +80,4 @@ def test_what_is_odd_about_limits_is_told_where_it_stands(tmp_path):
         "@banned",
         "P:5:13: warning: this limit is never reached: the one at line 4 has all of it",
         "P:6:21: warning: so slow a limit per source holds everybody back once a flood from random sources brings some "
-        "104857 packets a second"]
+        "209715 packets a second"]
