@@ -31,11 +31,6 @@ static uint8_t needs_of_actions(const struct compiled_list *list)
 	return needs;
 }
 
-static int reuse(struct bpf_map *map, const struct state *state, enum state_map which)
-{
-	return state && state->maps[which] >= 0 ? bpf_map__reuse_fd(map, state->maps[which]) : 0;
-}
-
 /* Maps that the configuration asks for, and no others. */
 static int prepare_maps(struct sluice_bpf *skeleton, const struct state *state)
 {
@@ -60,7 +55,7 @@ static int prepare_maps(struct sluice_bpf *skeleton, const struct state *state)
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++) {
 		err = bpf_map__set_autocreate(maps[i].map, maps[i].wanted);
 		if (!err && maps[i].wanted && maps[i].which < STATE_MAPS)
-			err = reuse(maps[i].map, state, maps[i].which);
+			err = state_reuse(state, maps[i].which, maps[i].map);
 	}
 	return err;
 }

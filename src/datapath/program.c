@@ -93,11 +93,9 @@ static int load_skeleton(struct program *out, struct error *error)
 	return 0;
 }
 
-static int reuse(struct bpf_map *map, int fd, struct error *error)
+static int reuse(struct bpf_map *map, int fd)
 {
-	int err = fd < 0 ? 0 : bpf_map__reuse_fd(map, fd);
-
-	return err ? refused(error, err, "cannot reuse a map") : 0;
+	return fd < 0 ? 0 : bpf_map__reuse_fd(map, fd);
 }
 
 /* Rules count in slots of the interface's choosing; the dictionary is the one place that says which. */
@@ -131,16 +129,40 @@ static int fill_table(int fd, const struct image *image, const uint32_t *slots, 
 }
 
 /* Counters that are there are counted on in; those of rules only if there are enough. */
-static int prepare_counters(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct load *how,
-			    struct error *error)
+static int prepare_counters(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct load *how)
 {
 	uint32_t needed = how->slots ? how->needed : compiled->rule_count;
 	int rules = how->state ? state_rules(how->state, needed) : -1;
-	int err = reuse(skeleton->maps.counters, how->state ? how->state->maps[STATE_COUNTERS] : -1, error);
+	int err = state_reuse(how->state, STATE_COUNTERS, skeleton->maps.counters);
 
 	if (!err && rules < 0)
 		err = bpf_map__set_max_entries(skeleton->maps.rules, state_slots(needed));
-	return err ? err : reuse(skeleton->maps.rules, rules, error);
+	return err ? err : reuse(skeleton->maps.rules, rules);
+}
+
+static int prepare_tables(struct sluice_bpf *skeleton, const struct compiled *compiled)
+{
+	int err = 0;
+
+	for (int t = 0; t < TABLE_COUNT && !err; t++) {
+		struct bpf_map *map = table_map(skeleton, t);
+		size_t count = compiled->images[t].count;
+
+		err = bpf_map__set_autocreate(map, count > 0);
+		if (!err && count)
+			err = bpf_map__set_value_size(map, count * sizeof(uint64_t));
+	}
+	return err;
+}
+
+/* What a candidate has in common with the active program. */
+static int prepare_candidate(struct sluice_bpf *skeleton, const struct sluice_bpf *active)
+{
+	int err = reuse(skeleton->maps.shadow_programs, bpf_map__fd(active->maps.shadow_programs));
+
+	if (!err)
+		err = reuse(skeleton->maps.shadow_note, bpf_map__fd(active->maps.shadow_note));
+	return err ? err : synproxy_share(skeleton, active);
 }
 
 /* A program for a network card's own processor is loaded for that card, and so are its maps. */
@@ -152,44 +174,40 @@ static void set_offload(struct sluice_bpf *skeleton, unsigned ifindex)
 	bpf_object__for_each_map(map, skeleton->obj) bpf_map__set_ifindex(map, ifindex);
 }
 
+/* Which maps the program has, how large they are, and which of them are there already. */
+static int prepare(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct load *how)
+{
+	int err = set_role(skeleton, how->active ? SHADOW_CANDIDATE : SHADOW_NONE);
+
+	if (!err)
+		err = dynamic_prepare(skeleton, how->slots);
+	if (!err && how->offload)
+		set_offload(skeleton, how->offload);
+	if (!err)
+		err = prepare_tables(skeleton, compiled);
+	if (!err)
+		err = lists_prepare(skeleton, compiled);
+	if (!err)
+		err = filter_prepare(skeleton, compiled, how->state);
+	if (!err)
+		err = top_prepare(skeleton, how->state);
+	if (!err)
+		err = synproxy_prepare(skeleton, compiled, how->state);
+	if (!err && how->active)
+		err = prepare_candidate(skeleton, how->active->skeleton);
+	return err ? err : prepare_counters(skeleton, compiled, how);
+}
+
 static int load(const struct compiled *compiled, const struct load *how, struct program *out, struct error *error)
 {
 	int err = open_skeleton(&compiled->config, how->record, out, error);
 
-	if (!err)
-		err = set_role(out->skeleton, how->active ? SHADOW_CANDIDATE : SHADOW_NONE);
-	if (!err && how->active)
-		err = reuse(out->skeleton->maps.shadow_programs,
-			    bpf_map__fd(how->active->skeleton->maps.shadow_programs), error);
-	if (!err && how->active)
-		err = reuse(out->skeleton->maps.shadow_note, bpf_map__fd(how->active->skeleton->maps.shadow_note),
-			    error);
-	if (!err)
-		err = dynamic_prepare(out->skeleton, how->slots);
-	if (!err && how->offload)
-		set_offload(out->skeleton, how->offload);
-	for (int t = 0; t < TABLE_COUNT && !err; t++) {
-		struct bpf_map *map = table_map(out->skeleton, t);
-		size_t count = compiled->images[t].count;
-
-		err = bpf_map__set_autocreate(map, count > 0);
-		if (!err && count)
-			err = bpf_map__set_value_size(map, count * sizeof(uint64_t));
-	}
-	if (!err)
-		err = lists_prepare(out->skeleton, compiled);
-	if (!err)
-		err = filter_prepare(out->skeleton, compiled, how->state);
-	if (!err)
-		err = top_prepare(out->skeleton, how->state);
-	if (!err)
-		err = synproxy_prepare(out->skeleton, compiled, how->state);
-	if (!err && how->active)
-		err = synproxy_share(out->skeleton, how->active->skeleton);
-	if (!err)
-		err = prepare_counters(out->skeleton, compiled, how, error);
-	if (!err)
-		err = load_skeleton(out, error);
+	if (err)
+		return err;
+	err = prepare(out->skeleton, compiled, how);
+	if (err)
+		return refused(error, err, "cannot prepare the maps of the program");
+	err = load_skeleton(out, error);
 	for (int t = 0; t < TABLE_COUNT && !err; t++) {
 		if (compiled->images[t].count)
 			err = fill_table(bpf_map__fd(table_map(out->skeleton, t)), &compiled->images[t],
@@ -262,18 +280,18 @@ static int running_config(const uint32_t *ids, uint32_t count, struct config *co
 }
 
 /* Gives a program the map of that name of a running one, or none where that has none. */
-static int share(const uint32_t *ids, uint32_t count, struct bpf_map *map, struct error *error)
+static int share(const uint32_t *ids, uint32_t count, struct bpf_map *map)
 {
 	struct bpf_map_info found;
 	CLEANUP_FD int fd = running_map(ids, count, bpf_map__name(map), &found);
 
 	if (fd < 0 && fd != -ENOENT)
-		return refused(error, fd, "cannot read the maps of the running program");
-	return fd < 0 ? bpf_map__set_autocreate(map, false) : reuse(map, fd, error);
+		return fd;
+	return fd < 0 ? bpf_map__set_autocreate(map, false) : reuse(map, fd);
 }
 
 /* Of a program that was loaded before there was a `top` a twin has one of its own, which nobody finds. */
-static int share_top(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+static int share_top(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton)
 {
 	struct bpf_map *maps[] = { skeleton->maps.data_top, skeleton->maps.talkers };
 	struct bpf_map_info found;
@@ -282,7 +300,7 @@ static int share_top(const uint32_t *ids, uint32_t count, struct sluice_bpf *ske
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++) {
 		CLEANUP_FD int fd = running_map(ids, count, bpf_map__name(maps[i]), &found);
 
-		err = reuse(maps[i], fd, error);
+		err = reuse(maps[i], fd);
 	}
 	return err;
 }
@@ -293,37 +311,37 @@ enum likeness {
 	LIKE_TWIN, /* the same, counters and all */
 };
 
-static int share_list(const uint32_t *ids, uint32_t count, const struct list_maps *list, struct error *error)
+static int share_list(const uint32_t *ids, uint32_t count, const struct list_maps *list)
 {
 	struct bpf_map *maps[] = { list->classifier4, list->classifier6, list->actions, list->more };
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
-		err = share(ids, count, maps[i], error);
+		err = share(ids, count, maps[i]);
 	return err;
 }
 
-static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+static int share_tables(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton)
 {
-	int err = share(ids, count, skeleton->maps.dynamic_heads, error);
+	int err = share(ids, count, skeleton->maps.dynamic_heads);
 
 	if (!err)
-		err = share(ids, count, skeleton->maps.dynamic_entries, error);
+		err = share(ids, count, skeleton->maps.dynamic_entries);
 	if (!err)
-		err = share(ids, count, skeleton->maps.synproxy_list, error);
+		err = share(ids, count, skeleton->maps.synproxy_list);
 	if (!err)
-		err = share(ids, count, skeleton->maps.synproxy_masks, error);
+		err = share(ids, count, skeleton->maps.synproxy_masks);
 	for (int t = 0; t < TABLE_COUNT && !err; t++)
-		err = share(ids, count, table_map(skeleton, t), error);
+		err = share(ids, count, table_map(skeleton, t));
 	for (enum classifier_list l = 0; l < CLASSIFIER_LISTS && !err; l++) {
 		struct list_maps list = list_maps(skeleton, l);
 
-		err = share_list(ids, count, &list, error);
+		err = share_list(ids, count, &list);
 	}
 	return err;
 }
 
-static int share_state(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton, struct error *error)
+static int share_state(const uint32_t *ids, uint32_t count, struct sluice_bpf *skeleton)
 {
 	struct bpf_map *maps[] = {
 		skeleton->maps.counters,	skeleton->maps.rules,
@@ -336,8 +354,24 @@ static int share_state(const uint32_t *ids, uint32_t count, struct sluice_bpf *s
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
-		err = share(ids, count, maps[i], error);
-	return err ? err : share_top(ids, count, skeleton, error);
+		err = share(ids, count, maps[i]);
+	return err ? err : share_top(ids, count, skeleton);
+}
+
+static int prepare_like(const uint32_t *ids, uint32_t count, enum likeness likeness, enum shadow_role role,
+			struct sluice_bpf *skeleton)
+{
+	int err = set_role(skeleton, role);
+
+	if (!err)
+		err = likeness == LIKE_COPY ? filter_prepare_copy(skeleton) : 0;
+	if (!err)
+		err = top_prepare(skeleton, NULL);
+	if (!err)
+		err = synproxy_prepare_like(skeleton);
+	if (!err)
+		err = share_tables(ids, count, skeleton);
+	return err || likeness == LIKE_COPY ? err : share_state(ids, count, skeleton);
 }
 
 /* So that a copy finds armed what is armed. */
@@ -368,20 +402,12 @@ static int make_like(int running, enum likeness likeness, enum shadow_role role,
 	if (err)
 		return refused(error, err, "cannot read the configuration of the running program");
 	err = open_skeleton(&config, likeness == LIKE_COPY, out, error);
-	if (!err)
-		err = set_role(out->skeleton, role);
-	if (!err)
-		err = likeness == LIKE_COPY ? filter_prepare_copy(out->skeleton) : 0;
-	if (!err)
-		err = top_prepare(out->skeleton, NULL);
-	if (!err)
-		err = synproxy_prepare_like(out->skeleton);
-	if (!err)
-		err = share_tables(ids, info.nr_map_ids, out->skeleton, error);
-	if (!err && likeness == LIKE_TWIN)
-		err = share_state(ids, info.nr_map_ids, out->skeleton, error);
-	if (!err)
-		err = load_skeleton(out, error);
+	if (err)
+		return err;
+	err = prepare_like(ids, info.nr_map_ids, likeness, role, out->skeleton);
+	if (err)
+		return refused(error, err, "cannot give a program the maps of the running one");
+	err = load_skeleton(out, error);
 	return err || likeness == LIKE_TWIN ? err : copy_states(ids, info.nr_map_ids, out->skeleton, error);
 }
 

@@ -143,6 +143,13 @@ void state_close(struct state *state)
 	*state = STATE_NONE;
 }
 
+int state_reuse(const struct state *state, enum state_map which, struct bpf_map *map)
+{
+	bool has_both = state && state->maps[which] >= 0 && bpf_map__autocreate(map);
+
+	return has_both ? bpf_map__reuse_fd(map, state->maps[which]) : 0;
+}
+
 int state_rules(const struct state *state, uint32_t needed)
 {
 	size_t last = state->rules_count - 1;

@@ -48,10 +48,16 @@ struct state {
 
 #define STATE_NONE ((struct state){ .maps = { [0 ... STATE_MAPS - 1] = -1 } })
 
+struct bpf_map;
+
 /* Opens what is pinned for the interface. Returns 0, also when nothing is, or a negative errno with `error` set:
  * -EPROTO when a map has another layout than this version's. Release with state_close. */
 int state_open(const struct pins *pins, const char *interface, struct state *state, struct error *error);
 void state_close(struct state *state);
+
+/* Has a program that is not loaded yet go on with the map of `state`, where both have it; `state` may be NULL. Returns
+ * 0 or a negative errno. */
+int state_reuse(const struct state *state, enum state_map which, struct bpf_map *map);
 
 /* The map that has so many slots and is to count from now on; -1: a larger one is needed, of state_slots. */
 int state_rules(const struct state *state, uint32_t needed);

@@ -30,12 +30,6 @@ static uint64_t read_receive(void)
 									    : strtoull(text, NULL, 10);
 }
 
-static int reuse(struct bpf_map *map, const struct state *state, enum state_map which)
-{
-	return bpf_map__autocreate(map) && state && state->maps[which] >= 0 ? bpf_map__reuse_fd(map, state->maps[which])
-									    : 0;
-}
-
 int synproxy_prepare_like(struct sluice_bpf *skeleton)
 {
 	const struct config *config = &skeleton->rodata->config;
@@ -62,11 +56,11 @@ int synproxy_prepare(struct sluice_bpf *skeleton, const struct compiled *compile
 
 	skeleton->rodata->config.synproxy_receive = compiled->synproxy.count ? read_receive() : 0;
 	if (!err)
-		err = reuse(skeleton->maps.synproxy_states, state, STATE_SYNPROXY);
+		err = state_reuse(state, STATE_SYNPROXY, skeleton->maps.synproxy_states);
 	if (!err)
-		err = reuse(skeleton->maps.synproxy_counts, state, STATE_SYNPROXY_COUNTS);
+		err = state_reuse(state, STATE_SYNPROXY_COUNTS, skeleton->maps.synproxy_counts);
 	if (!err)
-		err = reuse(skeleton->maps.synproxy_proven, state, STATE_SYNPROXY_PROVEN);
+		err = state_reuse(state, STATE_SYNPROXY_PROVEN, skeleton->maps.synproxy_proven);
 	if (!err)
 		err = bpf_map__set_autocreate(skeleton->maps.synproxy_list, compiled->synproxy.count);
 	if (!err)

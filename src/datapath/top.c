@@ -28,10 +28,10 @@ int top_prepare(struct sluice_bpf *skeleton, const struct state *state)
 		err = -errno;
 	if (!err)
 		err = bpf_map__set_max_entries(talkers, cpus);
-	if (!err && counts && state && state->maps[STATE_TOP] >= 0)
-		err = bpf_map__reuse_fd(skeleton->maps.data_top, state->maps[STATE_TOP]);
-	if (!err && counts && state && state->maps[STATE_TALKERS] >= 0)
-		err = bpf_map__reuse_fd(talkers, state->maps[STATE_TALKERS]);
+	if (!err && counts)
+		err = state_reuse(state, STATE_TOP, skeleton->maps.data_top);
+	if (!err && counts)
+		err = state_reuse(state, STATE_TALKERS, talkers);
 	return err;
 }
 

@@ -31,6 +31,8 @@ class Tracer:
                    "-e", "inject=mount:error=EPERM"]
         for injection in injections:
             command += ["-e", f"inject={injection}"]
+        # A signal that is ignored stays so in a child: in a job of a shell, SIGINT; under nohup, SIGHUP.
+        command[:0] = ["env", "--default-signal"]
         result = subprocess.run([*command, *self.program, *arguments], env=self.environment, capture_output=True,
                                 text=True, timeout=60)
         with open(self.log, errors="replace") as file:
