@@ -101,14 +101,14 @@ static void finish(const struct boxes *boxes, struct forest *forest, struct clas
 	memcpy(out->words, forest->heap.bytes, forest->heap.size);
 }
 
-static int build(const struct boxes *boxes, struct classifier *out, struct error *error)
+static int build(const struct boxes *boxes, unsigned *spare, struct classifier *out, struct error *error)
 {
 	struct forest forest;
 	int err = check_limits(boxes, error);
 
 	if (err || !boxes->count)
 		return err;
-	forest_make(boxes, &forest);
+	forest_make(boxes, spare, &forest);
 	if (forest.linear_count > CLASSIFIER_LINEAR_MAX) {
 		err = error_set(error, E2BIG,
 				"%zu rules overlap so that only comparing all of them would tell; the limit is %d",
@@ -127,7 +127,8 @@ static int build(const struct boxes *boxes, struct classifier *out, struct error
 	return err;
 }
 
-int classifier_build(const struct matches *matches, int version, struct classifier *out, struct error *error)
+int classifier_build(const struct matches *matches, int version, unsigned *spare, struct classifier *out,
+		     struct error *error)
 {
 	struct classifier classifier = { .version = version };
 	struct boxes boxes;
@@ -137,7 +138,7 @@ int classifier_build(const struct matches *matches, int version, struct classifi
 	classifier.report.boxes = boxes.count;
 	classifier.report.lanes = boxes.lanes.count;
 	classifier.report.extras = boxes.extras.count - 1;
-	err = build(&boxes, &classifier, error);
+	err = build(&boxes, spare, &classifier, error);
 	boxes_free(&boxes);
 	if (err)
 		classifier_free(&classifier);

@@ -34,12 +34,19 @@ struct classifier {
 	struct classifier_report report;
 };
 
+/* What the verifier has left for the classifiers of a program that want more than a few groups, in shares of a group:
+ * two classifiers of four, all of IPv4, take all the groups they can have. */
+#define CLASSIFIER_SPARE 48
+
 /*
  * `matches` are of family `version` (4 or 6) and in the order of their rules, which are below FILTER_RULES_MAX. Returns
  * 0, or -E2BIG with `error` set and `out` untouched: more than CLASSIFIER_LINEAR_MAX boxes that cannot be parted, too
  * many combinations of ports or of extras, or an image beyond CLASSIFIER_END_MAX. Free with classifier_free.
+ * `*spare` begins with CLASSIFIER_SPARE for each program, and is less after a classifier that took of it; one that
+ * finds too little has its boxes in the linear rest.
  */
-int classifier_build(const struct matches *matches, int version, struct classifier *out, struct error *error);
+int classifier_build(const struct matches *matches, int version, unsigned *spare, struct classifier *out,
+		     struct error *error);
 void classifier_free(struct classifier *classifier);
 
 /* The lowest number of a rule that matches, CLASSIFIER_NONE when none does: by the lines that the data path runs. */

@@ -192,13 +192,13 @@ static bool is_large(const struct classifier_layout *layout)
 	return layout->group_count * (layout->extras_mask ? 2 : 1) > CLASSIFIER_INLINE;
 }
 
-static int build_classifiers(struct compiled *out, struct compiled_list *list, struct location where,
+static int build_classifiers(struct compiled *out, struct compiled_list *list, struct location where, unsigned *spare,
 			     struct error *error)
 {
-	int err = classifier_build(&list->matches4, 4, &list->classifier4, error);
+	int err = classifier_build(&list->matches4, 4, spare, &list->classifier4, error);
 
 	if (!err)
-		err = classifier_build(&list->matches6, 6, &list->classifier6, error);
+		err = classifier_build(&list->matches6, 6, spare, &list->classifier6, error);
 	if (err) {
 		const struct error why = *error;
 
@@ -209,6 +209,7 @@ static int build_classifiers(struct compiled *out, struct compiled_list *list, s
 
 int compile(const struct interface *interface, struct compiled *out, struct error *error)
 {
+	unsigned spare = CLASSIFIER_SPARE;
 	int err;
 
 	*out = (struct compiled){ .interface = interface };
@@ -228,9 +229,9 @@ int compile(const struct interface *interface, struct compiled *out, struct erro
 		return err;
 	err = build_images(out, error);
 	if (!err)
-		err = build_classifiers(out, &out->limit, interface->limit.where, error);
+		err = build_classifiers(out, &out->limit, interface->limit.where, &spare, error);
 	if (!err)
-		err = build_classifiers(out, &out->filter, interface->filter.where, error);
+		err = build_classifiers(out, &out->filter, interface->filter.where, &spare, error);
 	if (err)
 		return err;
 	out->config.limit4 = out->limit.classifier4.layout;

@@ -316,21 +316,34 @@ static void make(const struct boxes *boxes, unsigned groups_max, struct forest *
 	free(builder.places);
 }
 
+/* What the verifier takes for a group: much where boxes have extras, and most with long addresses. */
+static unsigned group_price(const struct boxes *boxes)
+{
+	if (boxes->extras.count == 1)
+		return 0;
+	return boxes->version == 4 ? 2 : 3;
+}
+
 /* More groups where few leave something for the linear rest, when they leave nothing: what leaves something after
  * twenty is boxes that differ only in their extras, and more groups of such are but a slower linear rest. */
-void forest_make(const struct boxes *boxes, struct forest *out)
+void forest_make(const struct boxes *boxes, unsigned *spare, struct forest *out)
 {
+	unsigned price = group_price(boxes);
+	unsigned most = CLASSIFIER_GROUPS;
 	struct forest more;
 
 	make(boxes, GROUPS_FEW, out);
-	if (!out->linear_count)
+	if (price && *spare / price < CLASSIFIER_GROUPS - GROUPS_FEW)
+		most = GROUPS_FEW + *spare / price;
+	if (!out->linear_count || most == GROUPS_FEW)
 		return;
-	make(boxes, CLASSIFIER_GROUPS, &more);
+	make(boxes, most, &more);
 	if (more.linear_count) {
 		forest_free(&more);
 	} else {
 		forest_free(out);
 		*out = more;
+		*spare -= (more.group_count - GROUPS_FEW) * price;
 	}
 }
 

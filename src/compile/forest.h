@@ -16,8 +16,8 @@ struct forest {
 	size_t linear_count;
 };
 
-/* At least one box. */
-void forest_make(const struct boxes *boxes, struct forest *out);
+/* At least one box. `spare` is classifier_build's. */
+void forest_make(const struct boxes *boxes, unsigned *spare, struct forest *out);
 void forest_free(struct forest *forest);
 
 #endif

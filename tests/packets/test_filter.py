@@ -185,3 +185,24 @@ def test_header_fields_are_told():
     told = [{name: line[name] for name in HEADER_FIELDS if name in line} for line in lines]
     assert told == [{"tcp_flags": ["syn", "ack"], "ttl": 9, "dscp": 46},
                     {"tcp_flags": ["syn"], "ttl": 64, "dscp": 0}, {"ttl": 64, "dscp": 0}, {}]
+
+
+def test_lists_of_more_groups_than_the_verifier_looks_at_are_judged():
+    """Rules that differ only in TTL and length: neither hash nor cut parts them, in two lists of both families."""
+    def asked(network):
+        return [f"tcp from {network} flags syn/syn ttl {n % 200} length {100 + n}" for n in range(860)]
+
+    def frames(number):
+        length = 100 + number
+        return [ether(IP(src="10.0.0.1", dst=DESTINATION4, ttl=number % 200) / TCP(flags="S") / bytes(length - 40)),
+                ether(IPv6(src="2001:db8::1", dst="2001:db8::2", hlim=number % 200) / TCP(flags="S") / bytes(length - 60))]
+
+    rules = asked("10.0.0.0/8") + asked("2001:db8::/32")
+    numbers = (1, 47, 48, 500, 859)
+    lines = judge("\n".join(["limit {", *(f"{rule} 1/m burst 1" for rule in rules), "}",
+                             "filter {", *(f"accept {rule}" for rule in rules), "drop tcp", "}"]),
+                  [frame for number in numbers for frame in frames(number) * 2] + frames(2000))
+    verdicts = [(line["verdict"], line["reason"]) for line in lines]
+    assert verdicts == [
+        ("pass", "filter-rule"), ("pass", "filter-rule"), ("drop", "limit"), ("drop", "limit")] * len(numbers) + [
+        ("drop", "filter-rule")] * 2

@@ -73,13 +73,14 @@ static bool read_set(const char *name, int version, struct matches *matches)
 
 static void agree(const char *name, const struct matches *matches, int version)
 {
+	unsigned spare = CLASSIFIER_SPARE;
 	struct classifier classifier;
 	struct walk walk;
 	struct error error;
 	uint64_t state = matches->count;
 	size_t walked = getenv("SLUICE_WHOLE") ? PACKETS : STEPS / matches->count;
 
-	if (classifier_build(matches, version, &classifier, &error))
+	if (classifier_build(matches, version, &spare, &classifier, &error))
 		fail_msg("%s: %s", name, error.what);
 	walk_make(matches, version, &walk);
 	assert_true(classifier.report.longest_leaf <= CLASSIFIER_LEAF_MAX);

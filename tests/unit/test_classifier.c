@@ -26,14 +26,14 @@ static void agree(const struct classifier *classifier, const struct matches *mat
 }
 
 /* Builds it, asks for packets about rules taken at random, and frees both. */
-static struct classifier_report hold(struct matches *matches, int version, size_t packets)
+static struct classifier_report hold_sharing(struct matches *matches, int version, size_t packets, unsigned *spare)
 {
 	struct classifier_report report;
 	struct classifier classifier;
 	struct error error;
 	uint64_t state = matches->count;
 
-	if (classifier_build(matches, version, &classifier, &error))
+	if (classifier_build(matches, version, spare, &classifier, &error))
 		fail_msg("%s", error.what);
 	for (size_t i = 0; i < packets && matches->count; i++) {
 		struct match *match = &matches->items[random64(&state) % matches->count];
@@ -47,6 +47,13 @@ static struct classifier_report hold(struct matches *matches, int version, size_
 	free(matches->items);
 	*matches = (struct matches){ 0 };
 	return report;
+}
+
+static struct classifier_report hold(struct matches *matches, int version, size_t packets)
+{
+	unsigned spare = CLASSIFIER_SPARE;
+
+	return hold_sharing(matches, version, packets, &spare);
 }
 
 static void random_lanes(uint64_t *state, struct match *match)
@@ -122,11 +129,12 @@ static void test_nothing_matches_without_rules(void **unused)
 {
 	struct matches none = { 0 };
 	struct filter_key key = { 0 };
+	unsigned spare = CLASSIFIER_SPARE;
 	struct classifier classifier;
 	struct error error;
 
 	for (int version = 4; version <= 6; version += 2) {
-		assert_int_equal(classifier_build(&none, version, &classifier, &error), 0);
+		assert_int_equal(classifier_build(&none, version, &spare, &classifier, &error), 0);
 		assert_int_equal(classifier.count, 0);
 		assert_int_equal(classifier_lookup(&classifier, &key), CLASSIFIER_NONE);
 		classifier_free(&classifier);
@@ -209,30 +217,54 @@ static void test_equal_boxes_count_once(void **unused)
 	}
 }
 
-/* The same box thousands of times, with another extra each: nothing can part them. */
+/* The same box again and again, with another extra each: nothing can part them. */
+static struct matches macs(int version, uint32_t rules)
+{
+	struct matches matches = { 0 };
+
+	for (uint32_t rule = 0; rule < rules; rule++) {
+		struct match match = match_any(version, rule);
+
+		match_prefix(&match.source, 0x0a00000000000000ULL, 0, 8);
+		match.extra.mac_mask = (1ULL << 48) - 1;
+		match.extra.mac = rule * 7;
+		matches_add(&matches, match);
+	}
+	return matches;
+}
+
 static void test_one_huge_leaf_is_no_leaf(void **unused)
 {
 	for (int version = 4; version <= 6; version += 2) {
-		struct matches matches = { 0 };
-		struct classifier_report report;
+		struct matches matches = macs(version, 3000);
+		struct classifier_report report = hold(&matches, version, 5000);
 
-		for (uint32_t rule = 0; rule < 3000; rule++) {
-			struct match match = match_any(version, rule);
-
-			match_prefix(&match.source, 0x0a00000000000000ULL, 0, 8);
-			match.extra.mac_mask = (1ULL << 48) - 1;
-			match.extra.mac = rule * 7;
-			matches_add(&matches, match);
-		}
-		report = hold(&matches, version, 5000);
 		assert_true(report.longest_leaf <= CLASSIFIER_LEAF_MAX);
 		assert_true(report.linear_count > 0);
+	}
+}
+
+static void test_groups_beyond_what_the_verifier_looks_at(void **unused)
+{
+	static const struct {
+		int version;
+		bool has_room;
+	} lists[] = { { 4, true }, { 6, false }, { 4, true }, { 4, false } };
+	unsigned spare = CLASSIFIER_SPARE;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct matches matches = macs(lists[i].version, 19 * CLASSIFIER_LEAF_MAX);
+		struct classifier_report report = hold_sharing(&matches, lists[i].version, 5000, &spare);
+
+		assert_int_equal(report.linear_count == 0, lists[i].has_room);
+		assert_int_equal(report.groups > 8, lists[i].has_room);
 	}
 }
 
 static void test_more_than_can_be_parted_is_an_error(void **unused)
 {
 	struct matches matches = { 0 };
+	unsigned spare = CLASSIFIER_SPARE;
 	struct classifier classifier;
 	struct error error = { 0 };
 
@@ -243,17 +275,18 @@ static void test_more_than_can_be_parted_is_an_error(void **unused)
 		match.extra.mac = rule;
 		matches_add(&matches, match);
 	}
-	assert_int_equal(classifier_build(&matches, 4, &classifier, &error), -E2BIG);
+	assert_int_equal(classifier_build(&matches, 4, &spare, &classifier, &error), -E2BIG);
 	assert_non_null(strstr(error.what, "16384"));
 	free(matches.items);
 }
 
 static void error_says(struct matches *matches, int version, const char *what)
 {
+	unsigned spare = CLASSIFIER_SPARE;
 	struct classifier classifier;
 	struct error error = { 0 };
 
-	assert_int_equal(classifier_build(matches, version, &classifier, &error), -E2BIG);
+	assert_int_equal(classifier_build(matches, version, &spare, &classifier, &error), -E2BIG);
 	assert_string_equal(error.what, what);
 	free(matches->items);
 }
@@ -316,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_port_rectangles_without_addresses),
 		cmocka_unit_test(test_equal_boxes_count_once),
 		cmocka_unit_test(test_one_huge_leaf_is_no_leaf),
+		cmocka_unit_test(test_groups_beyond_what_the_verifier_looks_at),
 		cmocka_unit_test(test_more_than_can_be_parted_is_an_error),
 		cmocka_unit_test(test_more_combinations_of_ports_than_have_numbers),
 		cmocka_unit_test(test_more_combinations_of_extras_than_have_numbers),
