@@ -37,6 +37,12 @@ static __always_inline int is_odd6(const union address *address)
 	return !address->words[0] && bpf_be64_to_cpu(address->words[1]) <= 1;
 }
 
+/* Multicast or broadcast of the link. */
+static __always_inline int is_group(const struct ethhdr *eth)
+{
+	return (eth->h_dest[0] | eth->h_source[0]) & 1;
+}
+
 /* Back to the station that the frame came from. */
 static __always_inline int turn_around(struct xdp_md *ctx)
 {

@@ -96,10 +96,10 @@ static __always_inline void arm(struct arming *arming, struct synproxy_state *st
 	if (limit_take(&state->due, &limit))
 		return;
 	arming->is_armed = 1;
+	state->busy = now; /* before it is armed, or another CPU would find it armed and idle */
+	state->quiet = 0;
 	if (!limit_replace(&state->armed, 0, now))
 		return; /* another CPU was first */
-	state->busy = now;
-	state->quiet = 0;
 	arming->change = ARMING_ARMED;
 	arming->rate = rate_of((due - state->began) / interval, now - state->began);
 }

@@ -11,6 +11,7 @@
 #include "events.h"
 #include "sets.h"
 #include "sluice/ban.h"
+#include "sluice/limit.h"
 
 /* Oldest first. Neither is created where no limit bans. */
 struct {
@@ -134,28 +135,34 @@ static __always_inline enum ban_outcome ban_renew(struct set_value *value, __u64
 	return __sync_val_compare_and_swap(&value->expires, old, expires) == old ? BAN_NEW : BAN_STANDS;
 }
 
-/* Afterwards `ban` is another one. */
-static __always_inline enum ban_outcome ban_add(void *entries, struct ban *ban, __u64 expires, __u64 now)
+static __always_inline enum ban_outcome ban_add(void *entries, const struct ban *ban, __u64 expires, __u64 now)
 {
 	const struct set_value value = { .expires = expires };
-	__u64 seed = ban->seed;
 
 	if (bpf_map_update_elem(entries, &ban->key, &value, BPF_NOEXIST)) {
 		if (bpf_map_lookup_elem(entries, &ban->key))
 			return BAN_STANDS; /* another CPU was first */
-		if (!ban_make_room(seed, now) || bpf_map_update_elem(entries, &ban->key, &value, BPF_NOEXIST))
+		if (!ban_make_room(ban->seed, now) || bpf_map_update_elem(entries, &ban->key, &value, BPF_NOEXIST))
 			return BAN_REFUSED;
 	}
+	return BAN_NEW;
+}
+
+/* Takes out the oldest ban that is remembered, if it has expired. Afterwards `ban` is another one. */
+static __always_inline void ban_remember(struct ban *ban, __u64 now)
+{
+	__u64 seed = ban->seed;
+	void *entries;
+
 	if (bpf_map_push_elem(&bans, ban, 0)) {
 		ban_expire(seed, now);
 		bpf_map_push_elem(&bans, ban, BPF_EXIST);
 	}
 	if (bpf_map_peek_elem(&bans, ban))
-		return BAN_NEW;
+		return;
 	entries = entries_of(ban);
 	if (!entries || !is_in_force(entries, &ban->key, now))
 		ban_expire(seed, now);
-	return BAN_NEW;
 }
 
 /* A set that was full counts as that for a while, so that a flood does not pay for looking. */
@@ -211,8 +218,10 @@ __noinline int ban_source(struct packet *pkt, const struct filter_more *more, __
 		return 0;
 	else if (has_length)
 		outcome = ban_add(entries, &ban, expires, now);
-	if (outcome == BAN_NEW)
+	if (outcome == BAN_NEW) {
+		ban_remember(&ban, now);
 		write_event(pkt, VERDICT_DROP, EVENT_BAN, number, expires);
+	}
 	if (outcome != BAN_REFUSED)
 		return 1;
 	*until = now + BANS_PAUSE;
@@ -221,12 +230,13 @@ __noinline int ban_source(struct packet *pkt, const struct filter_more *more, __
 	return 0;
 }
 
-/* What a limit does with a packet that is over it. Returns why it is dropped: `over`, or what says what became of the
- * ban. A candidate (shadow.h) and who judges with a copy only say that they would ban. */
-static __always_inline enum reason ban(struct packet *pkt, const struct filter_more *more, enum reason over,
-				       enum reason banned, enum reason full)
+/* What a limit does with a packet that is not within it. Returns why it is dropped: `over`, or what says what became of
+ * the ban. Nobody is banned for what may have been another key's packets. A candidate (shadow.h) and who judges with a
+ * copy only say that they would ban. */
+static __always_inline enum reason ban(struct packet *pkt, const struct filter_more *more, enum limit_answer answer,
+				       enum reason over, enum reason banned, enum reason full)
 {
-	if (!more->ban || !pkt->version)
+	if (!more->ban || !pkt->version || answer != LIMIT_OVER)
 		return over;
 	pkt->reason = banned;
 	return !config.ban_sets || ban_source(pkt, more, full) ? banned : full;

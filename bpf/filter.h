@@ -88,14 +88,18 @@ static __always_inline __u32 filter_number(struct xdp_md *ctx, const struct pack
 static __always_inline enum reason do_more(struct packet *pkt, __u32 number)
 {
 	const struct filter_more *more = bpf_map_lookup_elem(&filter_more, &number);
+	enum limit_answer answer;
 
 	if (!more)
 		return REASON_NONE;
 	if (config.filter_needs & FILTER_NEEDS_LOG && more->log)
 		pkt->logged = is_sampled(more->log);
-	if (!(config.filter_needs & FILTER_NEEDS_LIMIT) || !more->interval || !rate_is_over(pkt, more))
+	if (!(config.filter_needs & FILTER_NEEDS_LIMIT) || !more->interval)
 		return REASON_NONE;
-	return ban(pkt, more, REASON_FILTER_LIMIT, REASON_FILTER_LIMIT_BAN, REASON_FILTER_LIMIT_FULL);
+	answer = rate_ask(pkt, more);
+	if (answer == LIMIT_WITHIN)
+		return REASON_NONE;
+	return ban(pkt, more, answer, REASON_FILTER_LIMIT, REASON_FILTER_LIMIT_BAN, REASON_FILTER_LIMIT_FULL);
 }
 
 /* A candidate (shadow.h) only says that it would answer. */

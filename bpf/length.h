@@ -11,8 +11,17 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-/* The kernel's side of struct xdp_md, include/net/xdp.h. */
+/* The kernel's side of struct xdp_md, include/net/xdp.h, and what belongs to it. */
+struct net_device {
+	__u8 dev_addr_shadow[32]; /* what dev_addr points to */
+} __attribute__((preserve_access_index));
+
+struct xdp_rxq_info {
+	struct net_device *dev;
+} __attribute__((preserve_access_index));
+
 struct xdp_buff {
+	struct xdp_rxq_info *rxq;
 	__u32 flags;
 } __attribute__((preserve_access_index));
 

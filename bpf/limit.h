@@ -62,6 +62,7 @@ static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packe
 {
 	const struct filter_action *action;
 	const struct filter_more *more;
+	enum limit_answer answer;
 	__u64 sets = 0;
 	__u32 number;
 
@@ -78,14 +79,15 @@ static __always_inline enum verdict stage_limit(struct xdp_md *ctx, struct packe
 	if (!more)
 		return NEXT;
 	pkt->rule = action->slot;
-	if (!rate_is_over(pkt, more)) {
+	answer = rate_ask(pkt, more);
+	if (answer == LIMIT_WITHIN) {
 		record_limit(pkt->rule);
 		pkt->rule = PREFIX_NONE;
 		return NEXT;
 	}
 	if (config.events && more->log)
 		pkt->logged = is_sampled(more->log);
-	return decide(pkt, VERDICT_DROP, ban(pkt, more, REASON_LIMIT, REASON_LIMIT_BAN, REASON_LIMIT_FULL));
+	return decide(pkt, VERDICT_DROP, ban(pkt, more, answer, REASON_LIMIT, REASON_LIMIT_BAN, REASON_LIMIT_FULL));
 }
 
 #endif

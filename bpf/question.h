@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
  * question: services behind this box. A SYN is answered with a SYN-ACK that acknowledges what was never sent: a number
- * that is our cookie. Whoever gets it answers with a reset that has this number (RFC 9293, section 3.10.7.3), and sends
- * the SYN again. So who sends from an address that is not its own never sends the right reset. A source that has is
- * admitted for a while: only then is there something to keep.
+ * that is our cookie. Who has sent the SYN answers with a reset that has this number (RFC 9293, section 3.10.7.3), and
+ * sends the SYN again. Then its source is admitted for a while: only then is there something to keep.
+ *
+ * Who sends from an address that is not its own never sees the number. But a host that has this address answers with
+ * the same reset (section 3.10.7.1), unless a firewall of its own is in the way. So the proof is that the address is
+ * one of a host, and it buys SYNPROXY_SOURCE_RATE SYNs a second; what comes beyond that is asked again.
  *
  * The cookie is one of the kernel's (bpf_tcp_raw_gen_syncookie_ipv4), of a SYN with the sequence number 0: the reset
  * does not tell that of the true one. It holds for one to two minutes, and one number in 500 million is one.
@@ -11,7 +14,9 @@
 #ifndef SLUICE_BPF_QUESTION_H
 #define SLUICE_BPF_QUESTION_H
 
+#include "arming.h"
 #include "sets.h"
+#include "sluice/limit.h"
 #include "sluice/synproxy.h"
 #include "synack.h"
 
@@ -20,19 +25,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SYNPROXY_SOURCES);
 	__uint(key_size, sizeof(struct set_key));
-	__uint(value_size, sizeof(struct set_value));
+	__uint(value_size, sizeof(struct synproxy_proof));
 } synproxy_proven SEC(".maps");
 
 static __always_inline struct set_key source_key(const struct packet *pkt)
 {
 	__u32 length = pkt->version == 4 ? SYNPROXY_LENGTH4 : SYNPROXY_LENGTH6;
 
-	return (struct set_key){
-		.address = { pkt->source.words[0] & bpf_cpu_to_be64(set_mask_high(length)),
-			     pkt->source.words[1] & bpf_cpu_to_be64(set_mask_low(length)) },
-		.version = pkt->version,
-		.length = length,
-	};
+	return set_key_of(pkt->version, &pkt->source, length);
 }
 
 static __always_inline void made_up_segment(const struct packet *pkt, struct synack_work *work, __u32 acknowledgement)
@@ -46,17 +46,48 @@ static __always_inline void made_up_segment(const struct packet *pkt, struct syn
 	};
 }
 
-/* 1: the source has proved itself. */
+/* Whether a SYN is within what the proof buys. A candidate (shadow.h) looks, and takes nothing. */
+static __always_inline int question_take(struct synproxy_proof *proof, __u64 now)
+{
+	const __u64 cost = SECOND / SYNPROXY_SOURCE_RATE;
+	const struct limit limit = {
+		.now = now,
+		.cost = cost,
+		.ahead = (SYNPROXY_SOURCE_BURST - 1) * cost,
+		.most = SYNPROXY_SOURCE_BURST * cost + LIMIT_SLACK,
+	};
+
+	if (config.shadow == SHADOW_CANDIDATE)
+		return limit_next(limit_read(&proof->due), &limit) != 0;
+	return limit_take(&proof->due, &limit);
+}
+
+/* 1: the source of a SYN has proved itself. */
 __noinline int question_is_admitted(const struct packet *pkt)
 {
-	const struct set_value *value;
+	struct synproxy_proof *proof;
 	struct set_key key;
+	__u64 now;
 
 	if (UNUSED(config.synproxy & SYNPROXY_GATEWAY) || !pkt)
 		return 0;
 	key = source_key(pkt);
-	value = bpf_map_lookup_elem(&synproxy_proven, &key);
-	return value && value->expires > packet_time();
+	proof = bpf_map_lookup_elem(&synproxy_proven, &key);
+	now = packet_time();
+	return proof && proof->expires > now && question_take(proof, now);
+}
+
+/* Who is admitted already is so for longer, with the SYNs that it has sent. */
+static __always_inline void question_admit(const struct packet *pkt)
+{
+	const struct synproxy_proof fresh = { .expires = packet_time() + SYNPROXY_ADMITTED };
+	struct set_key key = source_key(pkt);
+	struct synproxy_proof *proof = bpf_map_lookup_elem(&synproxy_proven, &key);
+
+	if (proof)
+		proof->expires = fresh.expires;
+	else
+		bpf_map_update_elem(&synproxy_proven, &key, &fresh, BPF_NOEXIST);
 }
 
 /* Returns 1 with the answer to the SYN in the space of this CPU. */
@@ -86,8 +117,6 @@ __noinline int question_make(const struct packet *pkt)
 __noinline int question_check(struct xdp_md *ctx, const struct packet *pkt)
 {
 	struct synack_work *work;
-	struct set_value value;
-	struct set_key key;
 	__s64 wrong;
 
 	if (UNUSED(config.synproxy & SYNPROXY_GATEWAY) || !pkt)
@@ -104,11 +133,8 @@ __noinline int question_check(struct xdp_md *ctx, const struct packet *pkt)
 		wrong = bpf_tcp_raw_check_syncookie_ipv6(&work->ip.v6, &work->tcp);
 	if (wrong || !synack_is_sound(ctx, pkt))
 		return 0;
-	if (config.shadow == SHADOW_CANDIDATE)
-		return 1;
-	key = source_key(pkt);
-	value.expires = packet_time() + SYNPROXY_ADMITTED;
-	bpf_map_update_elem(&synproxy_proven, &key, &value, BPF_ANY);
+	if (config.shadow != SHADOW_CANDIDATE)
+		question_admit(pkt);
 	return 1;
 }
 

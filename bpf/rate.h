@@ -33,41 +33,43 @@ static __always_inline void rate_key(struct limit *limit, const struct packet *p
 /* An answer of limit_take_tagged. A function of its own, or the verifier would go through it for each of its tries. */
 __noinline int rate_take_tagged(const struct limit *limit)
 {
-	struct limits *state = bpf_map_lookup_elem(&limits, &(__u32){ 0 });
+	struct limits *state;
 
-	if (UNUSED(config.limit || config.filter_needs & FILTER_NEEDS_LIMIT) || !limit || !state)
+	if (UNUSED(config.limit || config.filter_needs & FILTER_NEEDS_LIMIT) || !limit)
 		return LIMIT_OVER;
-	return limit_take_tagged(state, limit);
+	state = bpf_map_lookup_elem(&limits, &(__u32){ 0 });
+	return state ? (int)limit_take_tagged(state, limit) : LIMIT_OVER;
 }
 
 static __always_inline int rate_take_rule(const struct limit *limit)
 {
 	struct limits *state = bpf_map_lookup_elem(&limits, &(__u32){ 0 });
 
-	return state && limit->rule < RULE_SLOTS && limit_take(&state->rules[limit->rule], limit);
+	return state && limit->rule < RULE_SLOTS && limit_take(&state->rules[limit->rule], limit) ? LIMIT_WITHIN
+												  : LIMIT_OVER;
 }
 
-/* Returns 1 when the packet is over the limit of its rule. A function of its own: the verifier checks it once, and
+/* Returns enum limit_answer for the limit of the packet's rule. A function of its own: the verifier checks it once, and
  * packets that meet no limit do not pay for it. */
-__noinline int rate_is_over(const struct packet *pkt, const struct filter_more *more)
+__noinline int rate_ask(const struct packet *pkt, const struct filter_more *more)
 {
 	struct limit limit = {};
 	int answer = LIMIT_LOST;
 
 	if (UNUSED(config.limit || config.filter_needs & FILTER_NEEDS_LIMIT))
-		return 1;
+		return LIMIT_OVER;
 	if (!pkt || !more)
-		return 1;
+		return LIMIT_OVER;
 	limit.rule = pkt->rule;
 	limit_charge(&limit, more, pkt->length);
 	/* Reading the exact clock is a third of the whole cost: it waits for all that was begun before it. */
-	limit.now = more->burst < LIMIT_TICK ? packet_time() : packet_time_coarse();
+	limit.now = limit.ahead < LIMIT_TICK ? packet_time() : packet_time_coarse();
 	rate_key(&limit, pkt, more);
 	if (!limit.key.version)
-		return !rate_take_rule(&limit);
+		return rate_take_rule(&limit);
 	for (int i = 0; i < LIMIT_TRIES && answer == LIMIT_LOST; i++)
 		answer = rate_take_tagged(&limit);
-	return answer != LIMIT_WITHIN;
+	return answer;
 }
 
 #endif

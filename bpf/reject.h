@@ -54,8 +54,8 @@ static __always_inline int may_answer(const struct packet *pkt, const struct eth
 {
 	if (pkt->malformed || !(pkt->has & HAS_ADDRESSES) || pkt->fragment == FRAGMENT_LATER)
 		return 0;
-	if ((eth->h_dest[0] | eth->h_source[0]) & 1)
-		return 0; /* multicast or broadcast of the link */
+	if (is_group(eth))
+		return 0;
 	if (pkt->protocol == (pkt->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) &&
 	    (!(pkt->has & HAS_ICMP) || is_icmp_error(pkt)))
 		return 0;

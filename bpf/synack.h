@@ -67,15 +67,18 @@ static __always_inline struct synack_work *synack_space(void)
 /* Returns the length of the TCP header, options and all, which is in `work` then; 0 when it cannot be read. */
 static __always_inline __u32 synack_load(struct xdp_md *ctx, const struct packet *pkt, struct synack_work *work)
 {
-	__u32 transport = pkt->transport, options;
+	__u32 transport = pkt->transport;
+	__u64 options; /* 64 bits, and two comparisons: of others Linux 6.1 forgets the lower bound */
 
 	if (transport > EXTENSIONS_END || bpf_xdp_load_bytes(ctx, transport, &work->tcp, sizeof(work->tcp)))
 		return 0;
-	options = work->tcp.doff * 4 - sizeof(work->tcp);
-	if (!options)
-		return sizeof(work->tcp);
+	options = work->tcp.doff * 4;
 	barrier_var(options); /* or clang checks the field that it was made of, and the verifier does not see it */
-	if (options > TCP_HEADER_MAX - sizeof(work->tcp) || options < 4)
+	if (options <= sizeof(work->tcp))
+		return options;
+	options -= sizeof(work->tcp);
+	barrier_var(options);
+	if (options > TCP_HEADER_MAX - sizeof(work->tcp))
 		return 0;
 	if (bpf_xdp_load_bytes(ctx, transport + sizeof(work->tcp), work->bytes + sizeof(work->tcp), options))
 		return 0;

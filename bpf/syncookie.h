@@ -20,7 +20,7 @@ struct netns_ipv4 {
 	__u8 sysctl_tcp_sack;
 	__u8 sysctl_tcp_window_scaling;
 	__u8 sysctl_tcp_timestamps;
-	__u8 sysctl_tcp_adv_win_scale;
+	int sysctl_tcp_adv_win_scale;
 	int sysctl_tcp_rmem[3];
 } __attribute__((preserve_access_index));
 
@@ -144,7 +144,7 @@ __noinline __u32 wscale_of(__u32 window)
 static __always_inline __u32 receive_space(const struct tcp_sock *tcp, const struct net *net)
 {
 	__u32 buffer = ((const struct sock *)tcp)->sk_rcvbuf;
-	__s8 scale;
+	int scale;
 
 	if (bpf_core_field_exists(tcp->scaling_ratio))
 		return (__u64)buffer * tcp->scaling_ratio >> 8;
@@ -242,8 +242,27 @@ static __always_inline struct bpf_sock *lookup(struct xdp_md *ctx, const struct 
 	return bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
+/* The frame has the interface's link address: the kernel takes no others, but a port of a bridge, a parent of macvlans,
+ * or who listens to everything sees them. A packet of a capture has come by no interface. */
+static __always_inline int is_for_interface(struct xdp_md *ctx)
+{
+	const struct ethhdr *eth = (void *)(long)ctx->data;
+	const struct net_device *device;
+
+	if (config.record || !&bpf_cast_to_kern_ctx)
+		return 1;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return 0;
+	device = ((struct xdp_buff *)bpf_cast_to_kern_ctx(ctx))->rxq->dev;
+	for (int i = 0; i < ETH_ALEN; i++) {
+		if (eth->h_dest[i] != device->dev_addr_shadow[i])
+			return 0;
+	}
+	return 1;
+}
+
 /* A socket that listens on all addresses is found for those of others, too. Where packets are forwarded, the routes say
- * whose this one is; where they are not, all that arrive are for this host. */
+ * whose this one is; where they are not, the kernel takes all that have the interface's link address. */
 static __always_inline int is_ours(struct xdp_md *ctx, const struct packet *pkt, struct bpf_fib_lookup *route)
 {
 	__builtin_memset(route, 0, sizeof(*route));
@@ -259,11 +278,24 @@ static __always_inline int is_ours(struct xdp_md *ctx, const struct packet *pkt,
 	}
 	switch (bpf_fib_lookup(ctx, route, sizeof(*route), 0)) {
 	case BPF_FIB_LKUP_RET_NOT_FWDED: /* a local address */
-	case BPF_FIB_LKUP_RET_FWD_DISABLED:
 		return 1;
+	case BPF_FIB_LKUP_RET_FWD_DISABLED:
+		return is_for_interface(ctx);
 	default:
 		return 0;
 	}
+}
+
+/* The kernel's cookie, negative where it gives none. Linux 6.1 has forgotten how long a header is. */
+static __always_inline __s64 gen_cookie(struct bpf_sock *sk, struct synack_work *work, __u64 length)
+{
+	barrier_var(length);
+	if (length < sizeof(work->tcp))
+		return -1;
+	barrier_var(length);
+	if (length > TCP_HEADER_MAX)
+		return -1;
+	return bpf_tcp_gen_syncookie(sk, &work->ip, sizeof(work->ip), &work->tcp, length);
 }
 
 /* Returns 1 with the answer to the SYN in the space of this CPU, 0 where the kernel shall have the SYN: no socket
@@ -293,7 +325,7 @@ __noinline int syncookie_make(struct xdp_md *ctx, const struct packet *pkt)
 		tcp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
 		if (tcp) {
 			agree(&work->synack, pkt, tcp);
-			cookie = bpf_tcp_gen_syncookie(sk, &work->ip, sizeof(work->ip), &work->tcp, length);
+			cookie = gen_cookie(sk, work, length);
 		}
 	}
 	bpf_sk_release(sk);

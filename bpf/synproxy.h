@@ -66,14 +66,27 @@ static __always_inline __u32 lowest(__u64 mask)
 
 static __always_inline int is_syn(const struct packet *pkt)
 {
-	return (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+	return (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
 }
 
-/* Nobody has sent that in earnest, or nobody can answer it. */
-static __always_inline int is_odd(const struct packet *pkt)
+/* Unspecified, loopback, multicast, broadcast. Fewer than is_odd4 has: from reserved addresses Linux makes connections.
+ */
+static __always_inline int is_nobody4(__be32 address)
 {
+	__u32 host = bpf_ntohl(address);
+
+	return !host || host >> 24 == 127 || host >> 28 == 14 || !~host;
+}
+
+/* The kernel, or who forwards it, drops that anyway. */
+static __always_inline int is_odd(struct xdp_md *ctx, const struct packet *pkt)
+{
+	const struct ethhdr *eth = (void *)(long)ctx->data;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end || is_group(eth))
+		return 1;
 	if (pkt->version == 4)
-		return is_odd4(pkt->source.v4) || is_odd4(pkt->destination.v4);
+		return is_nobody4(pkt->source.v4) || is_nobody4(pkt->destination.v4);
 	return is_odd6(&pkt->source) || is_odd6(&pkt->destination);
 }
 
@@ -83,7 +96,7 @@ static __always_inline enum verdict answer_syn(struct xdp_md *ctx, struct packet
 {
 	enum verdict verdict;
 
-	if (is_odd(pkt) || (service->gateway && question_is_admitted(pkt)))
+	if (is_odd(ctx, pkt) || (service->gateway && question_is_admitted(pkt)))
 		return NEXT;
 	if (!synack_is_sound(ctx, pkt))
 		return decide(pkt, VERDICT_DROP, REASON_SYNPROXY_CHECKSUM);

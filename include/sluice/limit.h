@@ -8,8 +8,8 @@
  * names the line, the first cell to look at, and a tag by which a key knows its cell again. A cell whose time has come
  * says no more than an empty one does, so it is free for any key: nothing has to be evicted, and who sends from random
  * sources keeps cells busy for the limit's own interval and no longer. Where all eight of a line are, a key that has
- * none of them shares the first that it looks at: it may be held back for the sake of another, but nothing passes
- * uncounted.
+ * none of them shares the first that it looks at, and may be held back for the sake of another. If that cell is of a
+ * slower limit, and further ahead than its own ever is, it takes the cell, and the other key begins anew.
  */
 #ifndef SLUICE_LIMIT_H
 #define SLUICE_LIMIT_H
@@ -175,9 +175,14 @@ static __always_inline __u32 limit_place(__u64 *line, __u64 hash, __u64 now)
 	return limit_new_place(line, first, now);
 }
 
-enum limit_answer { LIMIT_OVER, LIMIT_WITHIN, LIMIT_LOST /* another packet came in between: to be asked again */ };
+enum limit_answer {
+	LIMIT_WITHIN, /* and counted */
+	LIMIT_OVER,
+	LIMIT_SHARED, /* over, but it may be for the sake of another key, whose cell it shares */
+	LIMIT_LOST,   /* another packet came in between: to be asked again */
+};
 
-/* Of a key that has a tagged cell: LIMIT_WITHIN when the packet is, and is counted. */
+/* Of a key that has a tagged cell. */
 static __always_inline enum limit_answer limit_take_tagged(struct limits *state, const struct limit *limit)
 {
 	const __u64 tags = ~0ULL << LIMIT_TAG_SHIFT;
@@ -189,7 +194,7 @@ static __always_inline enum limit_answer limit_take_tagged(struct limits *state,
 	__u64 next = limit_next(limit->now + ahead, limit);
 
 	if (!next)
-		return LIMIT_OVER;
+		return (old ^ hash) & tags ? LIMIT_SHARED : LIMIT_OVER;
 	if (ahead > 0 && ahead <= (__s64)limit->most)
 		hash = old; /* its own cell, or one that it shares */
 	return limit_replace(cell, old, (hash & tags) | (next & ~tags)) ? LIMIT_WITHIN : LIMIT_LOST;

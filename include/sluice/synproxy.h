@@ -24,10 +24,12 @@
 #define SYNPROXY_BURSTS_A_SECOND 10
 #define SYNPROXY_BURST_LEAST 10
 
-/* A gateway's services have one table of sources that have proved themselves, for so long. IPv6 by its /64: who has one
- * address of it has all. */
+/* A gateway's services have one table of sources that have proved themselves, for so long, and for so many SYNs a
+ * second (bpf/question.h). IPv6 by its /64: who has one address of it has all. */
 #define SYNPROXY_SOURCES 131072
 #define SYNPROXY_ADMITTED 300000000000ULL
+#define SYNPROXY_SOURCE_RATE 20
+#define SYNPROXY_SOURCE_BURST 50
 #define SYNPROXY_LENGTH4 32
 #define SYNPROXY_LENGTH6 64
 
@@ -66,6 +68,12 @@ struct synproxy_state {
 };
 
 _Static_assert(sizeof(struct synproxy_state) == 64, "shared layout, and a line of the cache");
+
+/* What is kept of a source that has proved itself. */
+struct synproxy_proof {
+	__u64 expires; /* nanoseconds of CLOCK_MONOTONIC */
+	__u64 due;     /* of its SYNs, as in limit.h */
+};
 
 /* What a service counts beside its rule. */
 enum synproxy_count {

@@ -33,7 +33,7 @@ static const struct layout {
 	[STATE_SYNPROXY_COUNTS] = { "synproxy_counts", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct synproxy_counts),
 				    SYNPROXY_STATES },
 	[STATE_SYNPROXY_PROVEN] = { "synproxy_proven", BPF_MAP_TYPE_LRU_HASH, sizeof(struct set_key),
-				    sizeof(struct set_value), SYNPROXY_SOURCES },
+				    sizeof(struct synproxy_proof), SYNPROXY_SOURCES },
 };
 
 static const char *state_path(const struct pins *pins, char *path, const char *interface, const char *name)

@@ -232,6 +232,31 @@ def test_an_address_of_somebody_else_is_not_answered_for(scene):
     assert services(scene.box)["invalid"] == 0
 
 
+@pytest.mark.parametrize("mode", ["native", "generic"])
+def test_what_is_for_another_station_is_left_alone(scene, mode):
+    """On a port of a bridge, frames of virtual machines: a socket of the host is found for their packets, too."""
+    settings(scene.box, tcp_syncookies=2, ip_forward=0)
+    both_ends_have_programs(scene)
+    Server(scene.box)
+    scene.box.apply(policy(SERVICE, mode=mode))
+    own, other = scene.box_mac, "02:00:00:00:99:99"
+
+    def to(station):
+        return [bytes.fromhex(station.replace(":", "")) + frame[6:]
+                for frame in [syn(scene, n) for n in range(3)] + [ack(scene, n) for n in range(2)]]
+
+    def told():
+        return services(scene.box)["answered"], services(scene.box)["invalid"]
+
+    scene.send(*to(other))
+    assert told() == (0, 0)
+    scene.send(*to(own))
+    assert told() == (3, 2)
+    scene.box.ip("link", "set", "eth0", "address", other)
+    scene.send(*to(other))
+    assert told() == (6, 4)
+
+
 ABOVE = "synproxy { tcp dport 80 above 1000/s }"
 
 

@@ -190,7 +190,7 @@ PASSED = {
     "a reset with ack": TCP(sport=1, dport=80, flags="RA"),
     "no flags": TCP(sport=1, dport=80, flags=0),
     "fin alone": TCP(sport=1, dport=80, flags="F"),
-    "syn and fin": TCP(sport=1, dport=80, flags="SF"),
+    "syn and fin": TCP(sport=1, dport=80, flags="SF"),  # the kernel gives no cookie for that, and drops it
     "the source port": TCP(sport=80, dport=9, flags="S"),
 }
 
@@ -213,7 +213,23 @@ def test_fragments_and_odd_addresses_pass(host):
     frames = [first, *(ether(IP(src=source, dst=target) / SYN) for source, target in (
         ("127.0.0.1", DESTINATION4), ("224.0.0.1", DESTINATION4), ("255.255.255.255", DESTINATION4),
         (SOURCE4, "255.255.255.255"), ("0.0.0.0", DESTINATION4))), ether(IPv6(src="ff02::1", dst=DESTINATION6) / SYN)]
-    assert [line["reason"] for line in judge(HOST, frames, host=host)] == ["default"] * len(frames)
+    to_all, from_group = b"\xff" * 6 + ether(IP4 / SYN)[6:], ether(IP4 / SYN)[:6] + b"\1" + ether(IP4 / SYN)[7:]
+    frames += [to_all, from_group]
+    for body in (HOST, GATEWAY):
+        assert [line["reason"] for line in judge(body, frames, host=host)] == ["default"] * len(frames)
+
+
+@pytest.mark.parametrize("source", ["240.0.0.1", "255.255.255.254", "0.0.0.1", "0.255.255.255", "10.0.0.1"])
+def test_addresses_that_the_kernel_makes_connections_with_are_answered(host, source):
+    """RFC 1122 calls the first four reserved, Linux takes them: else they would be a way past an armed service."""
+    frame = ether(IP(src=source, dst=DESTINATION4) / SYN)
+    assert answer(host, HOST, frame)[:2] == ("tx", "synproxy-cookie")
+    assert answer(host, GATEWAY, frame)[:2] == ("tx", "synproxy-question")
+
+
+def test_a_gateway_asks_syns_with_fin_too(host):
+    """FreeBSD makes connections of them."""
+    assert answer(host, GATEWAY, ether(IP4 / TCP(sport=1, dport=80, flags="SF")))[1] == "synproxy-question"
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -291,6 +307,16 @@ def test_a_gateway_admits_an_address_or_a_network_of_ipv6(host):
               syn("2001:db8:1:3::3")]
     assert [line["reason"] for line in judge(GATEWAY, frames, host=host)] == [
         "synproxy-admitted", "synproxy-admitted", "default", "synproxy-question", "default", "synproxy-question"]
+
+
+def test_a_proof_buys_so_many_syns(host):
+    """A host whose address somebody else writes into SYNs answers the question as well."""
+    syn = ether(IP4 / SYN)
+    number = segment_of(answer(host, GATEWAY, syn)[2], 4).ack
+    reset = ether(IP4 / TCP(sport=1234, dport=80, flags="R", seq=number))
+    frames = [reset] + [syn] * 52 + [reset, syn]
+    assert [line["reason"] for line in judge(GATEWAY, frames, host=host)] == [
+        "synproxy-admitted"] + ["default"] * 50 + ["synproxy-question"] * 2 + ["synproxy-admitted", "synproxy-question"]
 
 
 def test_acks_of_a_gateways_services_pass(host):

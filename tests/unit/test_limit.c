@@ -53,7 +53,7 @@ static struct limit limit_of(uint32_t source, const struct filter_more *more, ui
 	return limit;
 }
 
-/* As rate_is_over of bpf/rate.h has it. */
+/* As rate_ask of bpf/rate.h has it. */
 static int is_within(struct limits *limits, const struct limit *limit)
 {
 	enum limit_answer answer = LIMIT_LOST;
@@ -310,7 +310,7 @@ static void test_a_flood_against_a_slow_limit_does_not_close_a_fast_one(void **s
 	const struct filter_more hourly = { .interval = 3600 * SECOND, .lines_bits = LIMIT_LINES_BITS };
 	const struct filter_more fast = packets(1000, 5);
 	struct limits *limits = new_limits();
-	unsigned refused = 0;
+	unsigned refused = 0, anew = 0;
 
 	for (uint32_t i = 0; i < 8 * MILLION; i++) {
 		struct limit limit = limit_of(MILLION + i, &hourly, 60);
@@ -328,6 +328,40 @@ static void test_a_flood_against_a_slow_limit_does_not_close_a_fast_one(void **s
 		assert_false(is_within(limits, &limit));
 	}
 	assert_in_range(refused, 0, 100); /* of 5000: of those that share a cell */
+	/* What the slow limit had counted in these cells is gone, and nowhere else. */
+	for (uint32_t i = 0; i < 1000000; i++) {
+		struct limit limit = limit_of(MILLION + i, &hourly, 60);
+
+		limit.now = START + 2 * SECOND;
+		anew += is_within(limits, &limit);
+	}
+	assert_in_range(anew, 1, 1000);
+	free(limits);
+}
+
+/* Nobody shall be banned for packets of others: whose cell it is, is told. */
+static void test_who_shares_a_cell_is_told(void **state)
+{
+	const struct filter_more more = packets(1000, 1);
+	struct limits *limits = new_limits();
+	unsigned over = 0, shared = 0;
+
+	for (uint32_t i = 0; i < MILLION; i++) {
+		struct limit limit = limit_of(i, &more, 60);
+
+		limit.now = START;
+		is_within(limits, &limit);
+	}
+	for (uint32_t i = 0; i < 10000; i++) {
+		struct limit limit = limit_of(2 * MILLION + i, &more, 60);
+
+		limit.now = START;
+		shared += limit_take_tagged(limits, &limit) == LIMIT_SHARED;
+		limit.key.address[0] = i;
+		over += limit_take_tagged(limits, &limit) == LIMIT_OVER;
+	}
+	assert_in_range(shared, 9950, 10000); /* in one of 4096 a tag is the same */
+	assert_in_range(over, 9950, 10000);
 	free(limits);
 }
 
@@ -413,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_lines_are_as_many_as_a_flood_keeps_busy),
 		cmocka_unit_test(test_a_flood_against_a_fast_limit_does_not_open_a_slow_one),
 		cmocka_unit_test(test_a_flood_against_a_slow_limit_does_not_close_a_fast_one),
+		cmocka_unit_test(test_who_shares_a_cell_is_told),
 		cmocka_unit_test(test_a_key_that_was_away_begins_anew),
 		cmocka_unit_test(test_no_packet_passes_uncounted_while_others_write),
 	};
