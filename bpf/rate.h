@@ -25,6 +25,7 @@ static __always_inline void rate_key(struct limit *limit, const struct packet *p
 
 	if (more->per == FILTER_PER_RULE || !pkt->version)
 		return;
+	limit->rule ^= (__u32)more->salt << 16;
 	limit->key = set_key_of(pkt->version, address, length);
 	if (more->per == FILTER_PER_SOURCE_DPORT)
 		limit->port = pkt->has & HAS_PORTS ? pkt->destination_port : FILTER_PORT_NONE;

@@ -145,8 +145,8 @@ __noinline int synproxy_judge(struct xdp_md *ctx, struct packet *pkt, __u64 serv
 
 	if (UNUSED(config.synproxy) || !pkt)
 		return NEXT;
-	if (config.synproxy_dest4.end || config.synproxy_dest6.end)
-		services &= config.synproxy_any | synproxy_of_address(pkt);
+	services &= config.synproxy_any |
+		    (config.synproxy_dest4.end || config.synproxy_dest6.end ? synproxy_of_address(pkt) : 0);
 	all = bpf_map_lookup_elem(&synproxy_list, &(__u32){ 0 });
 	if (!services || !all)
 		return NEXT;

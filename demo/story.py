@@ -12,7 +12,7 @@ from collections import Counter
 
 import frames
 from traffic import Download, Flood, Requests
-from world import ENVIRONMENT, NAME, SLUICE, TOP, WEB4, WEB6, wait_until
+from world import ENVIRONMENT, NAME, SLUICE, TOP, WEB4, WEB6, reads_events, wait_until
 
 POLICY = "demo.policy"
 RATE, SECONDS = 2000, 2.5  # of the storm in which the counters move
@@ -508,6 +508,7 @@ class Story:
         with open(path, "w") as out:
             self.reader = self.world.keep(subprocess.Popen(
                 [SLUICE, "-n", self.world.box.netns, "events", "outside"], stdout=out, env=self.world.environment))
+        wait_until(lambda: reads_events(self.reader, "outside"))  # it leaves out what came before
         return path
 
     def told(self, path):

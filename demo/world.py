@@ -12,7 +12,7 @@ import sys
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, os.path.join(TOP, "tests"))
-from lab import SLUICE, SweptLab, sh, stop_on_signals, wait_until  # noqa: E402,F401
+from lab import SLUICE, SweptLab, reads_events, sh, stop_on_signals, wait_until  # noqa: E402,F401
 
 NAME = "www.sluice.test"
 WEB4, WEB6 = "192.0.2.80", "2001:db8:2::80"

@@ -253,6 +253,12 @@ def end(process):
                 pipe.close()
 
 
+def reads_events(reader, interface):
+    """Whether a process of `sluice events` reads those of the interface: it leaves out what came before."""
+    folder = f"/proc/{reader.pid}/fd"
+    return any(os.readlink(f"{folder}/{name}").endswith(f"/state/{interface}") for name in os.listdir(folder))
+
+
 def wait_until(condition, seconds=5, step=0.02):
     """True as soon as the condition holds; False when it does not within the time."""
     end_of_time = time.monotonic() + seconds

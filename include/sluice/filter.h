@@ -144,7 +144,7 @@ struct filter_more {
 	__u8 ban; /* 1 + number of the set, among those of DYNAMIC_BAN, that a source over the limit goes into; 0: none
 		   */
 	__u8 lines_bits; /* of the table of cells: limit_lines_bits() of limit.h */
-	__u8 reserved[2];
+	__u16 salt;	 /* of the rule's text: another rule in its slot has other cells */
 };
 
 _Static_assert(sizeof(struct filter_more) == 32, "shared layout");

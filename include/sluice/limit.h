@@ -50,7 +50,7 @@ struct limit {
 	__u64 ahead; /* nanoseconds that the key may be ahead of time when it comes */
 	__u64 most;  /* that this limit can have brought a key ahead */
 	__u64 lines; /* of the table, that its keys are spread over, less one */
-	__u32 rule;  /* its slot: the same key has other cells in each rule */
+	__u32 rule;  /* its slot, and its salt above: the same key has other cells in each rule */
 	__u32 port;  /* part of the key, FILTER_PORT_NONE where there is none; 0 where the key is the address alone */
 };
 

@@ -16,8 +16,9 @@ int text_read_from(int fd, size_t limit, char **text, size_t *length)
 
 	if (fstat(fd, &file))
 		return -errno;
-	/* Room for the NUL and one byte more, so that the read that finds the end does not make the buffer grow. */
-	if (S_ISREG(file.st_mode) && (size_t)file.st_size <= limit)
+	/* Room for the NUL and one byte more, so that the read that finds the end does not make the buffer grow. Files
+	 * of /proc say that they have no bytes, and settings there have to be read at once. */
+	if (S_ISREG(file.st_mode) && file.st_size > 0 && (size_t)file.st_size <= limit)
 		size = (size_t)file.st_size + 2;
 
 	buffer = xrealloc(NULL, size, 1);

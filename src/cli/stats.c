@@ -31,11 +31,25 @@ static json_t *add(json_t *table, const char *name, const struct counter *counte
 	return entry;
 }
 
-/* Rules of one line share an entry; their texts are joined. */
+static bool has_text(const char *joined, const char *text)
+{
+	size_t length = strlen(text);
+
+	for (const char *at = joined; at; at = strstr(at, "; ") ? strstr(at, "; ") + 2 : NULL) {
+		if (!strncmp(at, text, length) && (!at[length] || !strncmp(at + length, "; ", 2)))
+			return true;
+	}
+	return false;
+}
+
+/* Rules of one line share an entry; their texts are joined, each once, whatever the number of interfaces. */
 static void add_text(json_t *entry, const char *text)
 {
 	const char *there = json_string_value(json_object_get(entry, "text"));
 	CLEANUP_FREE char *joined = there ? xasprintf("%s; %s", there, text) : xstrdup(text);
+
+	if (there && has_text(there, text))
+		return;
 
 	json_object_set_new(entry, "text", json_string(joined));
 }

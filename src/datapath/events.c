@@ -119,12 +119,15 @@ static struct timespec changed_at(const struct pins *pins)
 static uint64_t known_since(const struct running *running)
 {
 	int64_t now = time(NULL), oldest = now;
+	uint64_t passed;
 
 	for (size_t i = 0; i < running->generation_count; i++) {
 		if (running->generations[i].description.applied < oldest)
 			oldest = running->generations[i].description.applied;
 	}
-	return clock_now() - (uint64_t)(now - oldest + 1) * NANOSECONDS; /* either may be a second off */
+	passed = (uint64_t)(now - oldest + 1) * NANOSECONDS; /* either may be a second off */
+	/* The calendar may have gone further than this clock: it was put right, or the machine slept. */
+	return passed < clock_now() ? clock_now() - passed : 0;
 }
 
 static uint32_t map_id(int fd)
@@ -265,9 +268,12 @@ static int add_sources(struct events *events, const struct pins *pins, char *con
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < count && !err; i++)
+	for (size_t i = 0; i < count && !err; i++) {
+		if (has_source(events, interfaces[i]))
+			continue;
 		err = running_attachment(&running, interfaces[i]) ? add_source(events, pins, interfaces[i], error)
 								  : nothing_runs(interfaces[i], error);
+	}
 	if (events->all && !err)
 		err = add_all(events, pins, &running, error);
 	running_free(&running);

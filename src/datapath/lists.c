@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include <bpf/libbpf.h>
+#include <xxhash.h>
 
 #include "base/memory.h"
 #include "sluice.skel.h"
@@ -94,7 +95,21 @@ static int fill_actions(const struct bpf_map *map, const struct compiled_list *l
 	return map_fill(map, actions, list->count * sizeof(*actions));
 }
 
-static int fill_list(const struct list_maps *maps, const struct compiled_list *list, const uint32_t *slots)
+static int fill_more(const struct bpf_map *map, const struct compiled_list *list, const struct rule *rules)
+{
+	CLEANUP_FREE struct filter_more *more = xcalloc(list->more_count, sizeof(*more));
+
+	memcpy(more, list->more, list->more_count * sizeof(*more));
+	for (size_t i = 0; i < list->count; i++) {
+		const char *text = rules[list->first + i].text;
+
+		more[list->actions[i].more].salt = (uint16_t)XXH3_64bits(text, strlen(text));
+	}
+	return map_fill(map, more, list->more_count * sizeof(*more));
+}
+
+static int fill_list(const struct list_maps *maps, const struct compiled_list *list, const struct rule *rules,
+		     const uint32_t *slots)
 {
 	int err = fill_classifier(maps->classifier4, &list->classifier4);
 
@@ -103,7 +118,7 @@ static int fill_list(const struct list_maps *maps, const struct compiled_list *l
 	if (!err)
 		err = fill_actions(maps->actions, list, slots);
 	if (!err && bpf_map__autocreate(maps->more))
-		err = map_fill(maps->more, list->more, list->more_count * sizeof(*list->more));
+		err = fill_more(maps->more, list, rules);
 	return err;
 }
 
@@ -116,7 +131,7 @@ int lists_fill(const struct sluice_bpf *skeleton, const struct compiled *compile
 		struct list_maps maps = list_maps(skeleton, l);
 
 		if (list->count)
-			err = fill_list(&maps, list, slots);
+			err = fill_list(&maps, list, compiled->rules, slots);
 	}
 	return err;
 }

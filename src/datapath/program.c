@@ -471,6 +471,7 @@ static void digest_list(struct digest *sum, const struct compiled_list *list)
 void program_digest(const struct compiled *compiled, char *digest)
 {
 	struct digest *sum = digest_start();
+	uint64_t receive = synproxy_receive(compiled);
 
 	digest_add(sum, &compiled->config, sizeof(compiled->config));
 	digest_add(sum, &compiled->interface->mode, sizeof(compiled->interface->mode));
@@ -485,6 +486,7 @@ void program_digest(const struct compiled *compiled, char *digest)
 	}
 	digest_list(sum, &compiled->limit);
 	digest_list(sum, &compiled->filter);
+	digest_add(sum, &receive, sizeof(receive));
 	digest_add(sum, compiled->synproxy.masks, compiled->synproxy.mask_count * sizeof(*compiled->synproxy.masks));
 	for (size_t i = 0; i < compiled->dynamic_count; i++)
 		digest_add(sum, compiled->dynamic[i].set->name, strlen(compiled->dynamic[i].set->name) + 1);

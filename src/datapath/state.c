@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -201,6 +202,23 @@ int state_pin(const struct pins *pins, const char *interface, const struct state
 	return err;
 }
 
+/* Of limits that all packets of a rule share. */
+static int clear_limits(const struct state *state, const uint32_t *slots, size_t count, struct error *error)
+{
+	int fd = state->maps[STATE_LIMITS];
+	struct limits *limits;
+
+	if (fd < 0 || !count)
+		return 0;
+	limits = mmap(NULL, sizeof(*limits), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (limits == MAP_FAILED)
+		return error_set(error, errno, "cannot clear a rule's limit: %s", strerror(errno));
+	for (size_t i = 0; i < count; i++)
+		limits->rules[slots[i]] = 0;
+	munmap(limits, sizeof(*limits));
+	return 0;
+}
+
 int state_clear_rules(const struct state *state, const uint32_t *slots, size_t count, struct error *error)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -216,7 +234,7 @@ int state_clear_rules(const struct state *state, const uint32_t *slots, size_t c
 				return error_set(error, errno, "cannot clear a rule's counter: %s", strerror(errno));
 		}
 	}
-	return 0;
+	return clear_limits(state, slots, count, error);
 }
 
 int counter_read(int map, uint32_t index, struct counter *sum)

@@ -67,7 +67,7 @@ uint32_t state_slots(uint32_t needed);
 int state_pin(const struct pins *pins, const char *interface, const struct state *state, const struct program *program,
 	      struct error *error);
 
-/* Sets the counters of these slots to zero, before they are given to new rules. */
+/* Sets the counters of these slots to zero, and what their limits have counted, before they are given to new rules. */
 int state_clear_rules(const struct state *state, const uint32_t *slots, size_t count, struct error *error);
 
 /* Adds the counter at `index` of a map of counters, over all CPUs, to `*sum`. Returns 0 or a negative errno. */

@@ -21,11 +21,13 @@
 /* The kernel's default; where it does not show it in a network namespace of its own, tcp_rmem is what counts. */
 #define RECEIVE_DEFAULT 212992
 
-static uint64_t read_receive(void)
+uint64_t synproxy_receive(const struct compiled *compiled)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t length;
 
+	if (!(compiled->config.synproxy & SYNPROXY_HOST))
+		return 0;
 	return text_read("/proc/sys/net/core/rmem_max", 64, &text, &length) ? RECEIVE_DEFAULT
 									    : strtoull(text, NULL, 10);
 }
@@ -54,7 +56,7 @@ int synproxy_prepare(struct sluice_bpf *skeleton, const struct compiled *compile
 	size_t masks = compiled->synproxy.mask_count;
 	int err = synproxy_prepare_like(skeleton);
 
-	skeleton->rodata->config.synproxy_receive = compiled->synproxy.count ? read_receive() : 0;
+	skeleton->rodata->config.synproxy_receive = synproxy_receive(compiled);
 	if (!err)
 		err = state_reuse(state, STATE_SYNPROXY, skeleton->maps.synproxy_states);
 	if (!err)
@@ -154,13 +156,14 @@ int synproxy_fill(struct sluice_bpf *skeleton, const struct compiled *compiled, 
 int synproxy_copy_states(const struct sluice_bpf *skeleton, int running)
 {
 	struct synproxy_state *states = map_states(running, PROT_READ);
-	int err;
+	CLEANUP_FREE void *copy = NULL; /* packets write the other one, and map_fill compares */
 
 	if (!states)
 		return -errno;
-	err = map_fill(skeleton->maps.synproxy_states, states, STATES_SIZE);
+	copy = xcalloc(1, STATES_SIZE);
+	memcpy(copy, states, STATES_SIZE);
 	munmap(states, STATES_SIZE);
-	return err;
+	return map_fill(skeleton->maps.synproxy_states, copy, STATES_SIZE);
 }
 
 static int read_counts(int fd, uint32_t number, uint64_t second, struct service_tally *tally)

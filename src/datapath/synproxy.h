@@ -12,6 +12,9 @@
 struct sluice_bpf;
 struct state;
 
+/* What of the host's settings a program with services of this host has to know when it is loaded: net.core.rmem_max. */
+uint64_t synproxy_receive(const struct compiled *compiled);
+
 /* Before load: maps are made only where the policy has a synproxy; those of `state` (NULL: none) are gone on with.
  * Returns 0 or a negative errno. */
 int synproxy_prepare(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct state *state);

@@ -133,13 +133,13 @@ static void find_beginning(const char *text, const char *end, struct beginning *
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		size_t length = (size_t)((newline ? newline : end) - text);
 		CLEANUP_FREE char *copy = xasprintf("%.*s", (int)length, text);
-		const char *line = blocklist_trim(copy);
+		const char *line = copy + strspn(copy, BLANKS);
 
 		if (*line && is_comment(line)) {
 			free(begin->comment);
 			begin->comment = xstrdup(line + strspn(line, "#;/" BLANKS));
 		} else if (*line) {
-			begin->line = xstrdup(line);
+			begin->line = xstrdup(copy);
 			begin->line_number = number;
 		}
 		text += length + 1;
@@ -169,15 +169,16 @@ static bool is_plain(const char *line, const struct blocklist_file *file)
 /* Commas in what is no comment. */
 static bool has_columns(const char *line)
 {
-	size_t comment = strcspn(line, "#;");
+	CLEANUP_FREE char *copy = xstrdup(line);
 
-	return *line == '"' || strcspn(line, ",") < comment;
+	cut_comment(copy);
+	return *line == '"' || strchr(copy, ',');
 }
 
 static int recognise(struct blocklist_file *file, const struct beginning *begin, read_line **reader,
 		     struct error *error)
 {
-	const char *line = begin->line;
+	const char *line = begin->line + strspn(begin->line, BLANKS);
 	bool named = file->list->column;
 
 	file->where.line = begin->line_number;
@@ -194,13 +195,13 @@ static int recognise(struct blocklist_file *file, const struct beginning *begin,
 		*reader = read_json;
 	} else if (begins_with(line, "create") || begins_with(line, "add")) {
 		*reader = read_ipset;
-	} else if (named && blocklist_is_header(file, line)) {
+	} else if (named && blocklist_is_header(file, begin->line)) {
 		file->header_line = begin->line_number;
 		*reader = blocklist_read_csv;
 	} else if (named && begin->comment && blocklist_is_header(file, begin->comment)) {
 		*reader = blocklist_read_csv;
 	} else if (has_columns(line) || (named && !is_plain(line, file))) {
-		return blocklist_bad_header(file, line, error);
+		return blocklist_bad_header(file, begin->line, error);
 	}
 	return 0;
 }
@@ -213,8 +214,9 @@ static void read_lines(struct blocklist_file *file, char *text, char *end, read_
 		if (!newline)
 			newline = end;
 		*newline = '\0';
-		line = blocklist_trim(text);
-		if (*line)
+		/* What is blank in a list with columns may be an empty one. */
+		line = reader == blocklist_read_csv ? text : blocklist_trim(text);
+		if (line[strspn(line, BLANKS)])
 			reader(file, line);
 		text = newline + 1;
 	}

@@ -7,8 +7,9 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "import/blocklist_file.h"
+#include "policy/set_file.h"
 
-static const char delimiters[] = { ',', ';', '\t' };
+static const char delimiters[] = { '\t', ',', ';' }; /* a tab first, for names are trimmed of them */
 
 #define COLUMNS_MAX 64 /* names in a hint */
 
@@ -58,10 +59,10 @@ static bool find_column(struct blocklist_file *file, const char *line, char deli
 bool blocklist_is_header(struct blocklist_file *file, const char *line)
 {
 	for (size_t i = 0; i < sizeof(delimiters); i++) {
-		if (find_column(file, line, delimiters[i]))
+		if (strchr(line, delimiters[i]) && find_column(file, line, delimiters[i]))
 			return true;
 	}
-	return false;
+	return find_column(file, line, ','); /* one name alone */
 }
 
 /* The delimiter that there are most of. */
@@ -115,7 +116,7 @@ void blocklist_read_csv(struct blocklist_file *file, char *line)
 {
 	char *at = line, *field = NULL;
 
-	if (*line == '#' || file->where.line == file->header_line)
+	if (line[strspn(line, BLANKS)] == '#' || file->where.line == file->header_line)
 		return;
 	for (size_t column = 0; column <= file->column; column++) {
 		if (!at) {

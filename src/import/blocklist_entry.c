@@ -81,16 +81,21 @@ char *blocklist_trim(char *text)
 	return text;
 }
 
-static void note_special(struct blocklist_file *file, const struct prefix *prefix)
+/* A range is several prefixes, but one entry: `noted` says of which kinds it was found to be. Returns that. */
+static unsigned note_special(struct blocklist_file *file, const struct prefix *prefix, unsigned noted)
 {
 	for (int i = 0; i < BLOCKLIST_SPECIAL && prefix->length; i++) {
 		if (!prefix_covers(&special[i].prefix, prefix) && !prefix_covers(prefix, &special[i].prefix))
 			continue;
+		if (noted & 1U << i)
+			continue;
+		noted |= 1U << i;
 		if (!file->special[i].count++) {
 			file->special[i].line = file->where.line;
 			file->special[i].prefix = *prefix;
 		}
 	}
+	return noted;
 }
 
 void blocklist_tell_special(const struct blocklist_file *file)
@@ -117,6 +122,7 @@ static void add(struct blocklist_file *file, const struct prefix *first, const s
 {
 	struct prefixes *prefixes = &file->list->prefixes;
 	size_t before = prefixes->count;
+	unsigned noted = 0;
 
 	if (first == last)
 		prefixes_add(prefixes, *first);
@@ -124,7 +130,7 @@ static void add(struct blocklist_file *file, const struct prefix *first, const s
 		prefixes_add_range(prefixes, first, last);
 	file->list->entries++;
 	for (size_t i = before; i < prefixes->count; i++) {
-		note_special(file, &prefixes->items[i]);
+		noted = note_special(file, &prefixes->items[i], noted);
 		if (!prefixes->items[i].length)
 			blocklist_tell(file, file->where.line, "this is every address of IPv%d",
 				       prefixes->items[i].version);

@@ -325,6 +325,8 @@ static int check_synproxy(const struct policy *policy, const struct set_names *n
 
 		if (!err)
 			err = check_filter_targets(to, error);
+		if (!err)
+			err = check_empty(to, error);
 		for (size_t t = 0; t < to->count && !err; t++) {
 			if (to->targets[t].set && to->targets[t].set->size)
 				err = refuse_dynamic(&to->targets[t], error);

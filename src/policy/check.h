@@ -19,6 +19,9 @@ int check_values(const struct filter_values *values, const struct location *plac
 /* Refuses the same set, or prefixes that cover each other, in the targets of one `from` or `to`. */
 int check_filter_targets(const struct filter_addresses *addresses, struct error *error);
 
+/* Refuses a list that is written empty: { }. */
+int check_empty(const struct filter_addresses *addresses, struct error *error);
+
 /* Refuses a rule whose parts contradict each other. */
 int check_filter_rule(const struct filter_rule *rule, struct error *error);
 

@@ -220,7 +220,7 @@ static int check_prefixes(const struct filter_addresses *addresses, enum filter_
 	return 0;
 }
 
-static int check_empty(const struct filter_addresses *addresses, struct error *error)
+int check_empty(const struct filter_addresses *addresses, struct error *error)
 {
 	int err;
 

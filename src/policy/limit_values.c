@@ -128,6 +128,7 @@ static int too_fast(const char *text, const struct filter_limit *limit, struct l
 static int check_exact(const char *text, const struct filter_limit *limit, struct location where, struct error *error)
 {
 	uint64_t time = limit_time(limit->unit), amount = limit_amount(limit);
+	const char *unit = limit_is_in_bytes(limit) ? "s" : limit_units[limit->unit].name;
 	uint64_t kept = limit_interval(limit) * amount;
 	uint64_t off = kept > time ? kept - time : time - kept;
 	int err;
@@ -135,8 +136,8 @@ static int check_exact(const char *text, const struct filter_limit *limit, struc
 	if (off * EXACTNESS <= time)
 		return 0;
 	err = error_at(error, where, "%.80s cannot be kept to a thousandth", text);
-	error_hint(error, "the nearest that can: %" PRIu64 "/s and %" PRIu64 "/s", time / (time / amount + 1),
-		   time / (time / amount));
+	error_hint(error, "the nearest that can: %" PRIu64 "/%s and %" PRIu64 "/%s", time / (time / amount + 1), unit,
+		   time / (time / amount), unit);
 	return err;
 }
 
@@ -172,8 +173,11 @@ int limit_rate_parse(const char *text, struct location where, struct filter_limi
 	err = parse_unit(text, text + digits, where, &parsed.unit, error);
 	if (err)
 		return err;
-	if (!filter_number_parse(number, 0, UINT32_MAX, &parsed.rate))
-		return too_fast(text, &parsed, where, error);
+	if (!filter_number_parse(number, 0, UINT32_MAX, &parsed.rate)) {
+		err = error_at(error, where, "%.80s is more than a limit can be written with", text);
+		error_hint(error, "at most %u of a unit: write a larger one, or a shorter time", UINT32_MAX);
+		return err;
+	}
 	err = check_rate(text, &parsed, where, error);
 	if (err)
 		return err;

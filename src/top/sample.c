@@ -86,6 +86,14 @@ static struct sample_row row_of(const struct talker *talker)
 	};
 }
 
+/* What a talker may have had, if that is more. */
+static uint64_t most_of(const struct talker *talker, uint64_t more)
+{
+	uint64_t most = talker->packets[TOP_PASSED] + talker->packets[TOP_DROPPED] + talker->more;
+
+	return most > more ? most : more;
+}
+
 void sample_talkers(struct sample *sample, const struct talkers *talkers)
 {
 	sample->has_talkers = true;
@@ -96,11 +104,15 @@ void sample_talkers(struct sample *sample, const struct talkers *talkers)
 		size_t count = talkers->counts[kind] < SAMPLE_TALKERS ? talkers->counts[kind] : SAMPLE_TALKERS;
 		struct sample_row *rows = xcalloc(count, sizeof(*rows));
 
+		uint64_t hidden = talkers->hidden[kind];
+
 		for (size_t i = 0; i < count; i++)
 			rows[i] = row_of(&talkers->items[kind][i]);
+		for (size_t i = count; i < talkers->counts[kind]; i++)
+			hidden = most_of(&talkers->items[kind][i], hidden);
 		sample->rows[SAMPLE_TALKERS_FIRST + kind] = rows;
 		sample->counts[SAMPLE_TALKERS_FIRST + kind] = count;
-		sample->hidden[kind] = talkers->hidden[kind] / WINDOW_SECONDS;
+		sample->hidden[kind] = hidden / WINDOW_SECONDS;
 	}
 }
 

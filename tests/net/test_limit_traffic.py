@@ -6,9 +6,10 @@ import os
 import subprocess
 import time
 
+import pytest
 from scapy.all import IP, UDP
 
-from lab import SLUICE, wait_until
+from lab import SLUICE, reads_events, wait_until
 from scene import BOX4, Flood, policy
 
 ATTACKER, OTHER = "198.51.100.66", "198.51.100.77"
@@ -39,8 +40,7 @@ def events(scene):
         reader = scene.lab.keep(subprocess.Popen(
             [SLUICE, "-n", scene.box.netns, "events", "eth0", "-j"], stdout=out, env=scene.lab.environment,
             start_new_session=True))
-    assert wait_until(lambda: any(os.readlink(f"/proc/{reader.pid}/fd/{fd}").endswith("/state/eth0")
-                                  for fd in os.listdir(f"/proc/{reader.pid}/fd")))
+    assert wait_until(lambda: reads_events(reader, "eth0"))
     yield told
     time.sleep(0.3)
     os.kill(reader.pid, 2)
@@ -222,6 +222,14 @@ def test_what_bans_is_pinned_while_a_policy_needs_it(quiet):
     for rule in ("drop tcp", "drop sctp"):
         quiet.box.apply(policy("filter {", rule, "}"))
     assert not pins() and not quiet.box.show()["remains"]
+
+
+@pytest.mark.parametrize("per", ["", " per source"])
+def test_a_limit_knows_nothing_of_one_that_had_its_slot(quiet, per):
+    """Slots of rules that no generation has any more are dealt out again."""
+    for rule in ("udp", "tcp", "icmp", "udp dport 9"):
+        quiet.box.apply(policy("limit {", f"{rule} 1/h burst 5{per}", "}"))
+        assert len(quiet.send(*[frame(quiet)] * 9)) == (5 if rule.startswith("udp") else 9)
 
 
 def test_bans_go_into_a_set_of_another_size(quiet):

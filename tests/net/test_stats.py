@@ -112,6 +112,16 @@ def test_one_interface_or_all_of_them_together(lab):
     assert box.stats()["verdicts"]["drop"] == entry(5, 64)
 
 
+def test_rules_of_a_macro_have_their_text_once(lab):
+    """Two interfaces have the same lines, and two rules may be on one."""
+    box = lab.host("box", ipv6=False)
+    for name in ("eth0", "eth1"):
+        lab.cable(box, name, lab.host(f"{name}-end", ipv6=False), "eth0")
+    box.apply("macro two { drop udp dport 1; drop udp dport 1-9 }\n" +
+              "\n".join(f"interface {name} {{ filter {{ use two }} }}" for name in ("eth0", "eth1")))
+    assert {rule["text"] for rule in box.stats()["rules"].values()} == {"drop udp dport 1; drop udp dport 1-9"}
+
+
 def test_counters_are_added_up_over_the_cpus(quiet):
     """Each CPU has counters of its own; senders that are pinned to different ones make them all count."""
     quiet.box.apply(policy(BLOCK))

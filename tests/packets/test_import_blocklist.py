@@ -39,6 +39,9 @@ SAVED = ("create bad hash:net family inet hashsize 1024 maxelem 65536\nadd bad 1
     ("first,address,port\n1,11.2.3.4,80\n2,9.9.9.0/24,\n3,2a00:1::/32\n", ("--column", "address")),
     ('# Feodo\n"first seen";"Address"\n"a; ""b""";"11.2.3.4"\n# note\n"";9.9.9.0-9.9.9.255\n;"2a00:1::/32"\n', ("--column", "address")),
     ("# first\taddress\n1\t11.2.3.4\n2\t9.9.9.0/24\n3\t 2a00:1::/32 \n", ("--column", "address")),
+    ("first\taddress\tsecond\n\t11.2.3.4\t8.8.8.8\n\t9.9.9.0/24\t\n1\t2a00:1::/32\t8.8.8.8\n", ("--column", "address")),
+    ("\taddress\n1\t11.2.3.4\n2\t9.9.9.0/24\n3\t2a00:1::/32\n", ("--column", "address")),
+    ("11.2.3.4 // spam, phishing\n9.9.9.0/24\n2a00:1::/32\n", ()),
     ("address\n11.2.3.4\n9.9.9.0/24\n2a00:1::/32\n", ("--column", "address")),
     ("11.2.3.4 ; SBL1\n9.9.9.0/24\n2a00:1::/32\n", ("--column", "address")),
 ], ids=lambda value: " ".join(value) if isinstance(value, tuple) else value.split("\n")[0][:30])
@@ -179,6 +182,10 @@ def test_host_bits_are_told_and_cleared():
         "standard input:1: 9.9.9.77/24 has host bits set: taken as 9.9.9.0/24",
         "standard input:2: 2a00:1::1/32 has host bits set: taken as 2a00:1::/32",
         "standard input:3: 11.1.1.1/255.255.0.0 has host bits set: taken as 11.1.0.0/16"])
+
+
+def test_a_range_is_one_special_entry():
+    assert taking("10.0.0.1-10.0.0.254\n")[1] == ["standard input:1: 10.0.0.1 is of 10.0.0.0/8, private"]
 
 
 def test_special_addresses_are_told():

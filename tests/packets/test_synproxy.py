@@ -227,6 +227,13 @@ def test_addresses_that_the_kernel_makes_connections_with_are_answered(host, sou
     assert answer(host, GATEWAY, frame)[:2] == ("tx", "synproxy-question")
 
 
+@pytest.mark.parametrize("more", ["", "\ntcp to 192.0.2.77 dport 80 gateway"])
+def test_a_service_of_an_empty_set_is_of_no_address(host, more):
+    line, = judge(f"synproxy {{ tcp to @none dport 80 gateway{more} }}", [ether(IP4 / SYN)], sets='set none file "none.txt"',
+                  files={"none.txt": "# nobody today\n"}, host=host)
+    assert (line["verdict"], line["reason"]) == ("pass", "default")
+
+
 def test_a_gateway_asks_syns_with_fin_too(host):
     """FreeBSD makes connections of them."""
     assert answer(host, GATEWAY, ether(IP4 / TCP(sport=1, dport=80, flags="SF")))[1] == "synproxy-question"
