@@ -47,8 +47,8 @@ class Results:
         return sum(row[key] for row in rows) / len(rows)
 
     def over_code(self, size):
-        """By how much that is more than what code of the same rules takes, in the same rounds."""
-        return self.rules(size, "straight_sluice_ns") - self.rules(size, "straight_ns")
+        """By how much that is more than what code of the same rules takes."""
+        return self.rules(size) - self.rules(size, "straight_ns")
 
     def road(self, size, who, other):
         """A packet's CPU time of one, times the other's, the mean of the kinds."""

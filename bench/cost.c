@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * cost: what the only interface of a policy costs per packet, beside an empty program and beside a peer that judges the
- * same: the kernel's own LPM trie with the prefixes of a block, a hash of token buckets, or the rules of a filter
- * walked one by one, or written as code. A line of JSON for each row: each number among the words is a row of so many
- * flows, of the family, with the sources and beside the peer that were named last.
+ * same: the kernel's own LPM trie with the prefixes of a block, a hash of token buckets, the rules of a filter walked
+ * one by one, or written as code; or beside the same interface with nothing in it. A line of JSON for each row: each
+ * number among the words is a row of so many flows, of the family, with the sources and beside the peer that were named
+ * last.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -21,13 +22,15 @@
 #include "walk.h"
 #include "walk.skel.h"
 
-static const char usage[] = "usage: cost POLICY ipv4|ipv6|mixed|listed|random|alone|trie|bucket|walk|straight|FLOWS…\n";
+static const char usage[] =
+	"usage: cost POLICY ipv4|ipv6|mixed|listed|random|alone|empty|trie|bucket|walk|straight|FLOWS…\n";
 
 #define COMPARED 4096	     /* flows that a peer has to judge as Sluice does */
 #define WALK_LOOKS 100000000 /* rules that one call of the meter may have the peer look at: a quarter of a second */
 
 enum peer {
 	PEER_NONE,
+	PEER_EMPTY,
 	PEER_TRIE,
 	PEER_BUCKET,
 	PEER_WALK,
@@ -36,12 +39,13 @@ enum peer {
 };
 
 static const char *const peer_names[] = {
-	[PEER_NONE] = "alone", [PEER_TRIE] = "trie",	     [PEER_BUCKET] = "bucket",
-	[PEER_WALK] = "walk",  [PEER_STRAIGHT] = "straight",
+	[PEER_NONE] = "alone",	  [PEER_EMPTY] = "empty", [PEER_TRIE] = "trie",
+	[PEER_BUCKET] = "bucket", [PEER_WALK] = "walk",	  [PEER_STRAIGHT] = "straight",
 };
 
 /* Loaded when first asked for. */
 struct peers {
+	struct program empty;
 	struct peers_bpf *trie;
 	struct bucket_bpf *bucket;
 	struct walk_bpf *walk;
@@ -159,6 +163,22 @@ static int load_trie(const struct compiled *compiled, struct peers_bpf **out, st
 	return err;
 }
 
+/* What is parsed and counted of any packet, and nothing else. */
+static int load_empty(const struct compiled *compiled, struct program *out, struct error *error)
+{
+	const struct interface *interface = compiled->interface;
+	struct interface without = { .name = interface->name,
+				     .mode = interface->mode,
+				     .malformed = interface->malformed };
+	struct compiled empty;
+	int err = compile(&without, &empty, error);
+
+	if (!err)
+		err = program_load(&empty, &(struct load){ 0 }, out, error);
+	compiled_free(&empty);
+	return err;
+}
+
 static int load_bucket(struct bucket_bpf **out, struct error *error)
 {
 	struct bucket_bpf *skeleton = bucket_bpf__open_and_load();
@@ -176,7 +196,9 @@ static int load_peer(const struct compiled *compiled, enum peer peer, struct pee
 
 	if (err || peer == PEER_NONE)
 		return err ? err : -1;
-	if (peer == PEER_TRIE && !peers->trie)
+	if (peer == PEER_EMPTY && !peers->empty.skeleton)
+		err = load_empty(compiled, &peers->empty, error);
+	else if (peer == PEER_TRIE && !peers->trie)
 		err = load_trie(compiled, &peers->trie, error);
 	else if (peer == PEER_BUCKET && !peers->bucket)
 		err = load_bucket(&peers->bucket, error);
@@ -186,6 +208,8 @@ static int load_peer(const struct compiled *compiled, enum peer peer, struct pee
 		err = straight_load(compiled, &peers->straight, error);
 	if (err)
 		return err;
+	if (peer == PEER_EMPTY)
+		return peers->empty.fd;
 	if (peer == PEER_TRIE)
 		return bpf_program__fd(peers->trie->progs.drop_listed);
 	if (peer == PEER_BUCKET)
@@ -274,7 +298,7 @@ static int measure(const struct compiled *compiled, struct bench *bench, char **
 
 static int bench_all(const struct compiled *compiled, char **words, struct error *error)
 {
-	struct peers peers = { .straight = { .program = -1, .hits = -1 } };
+	struct peers peers = { .empty = { .fd = -1 }, .straight = { .program = -1, .hits = -1 } };
 	struct bench bench;
 	int err = bench_open(compiled, NULL, &bench, error);
 
@@ -282,6 +306,7 @@ static int bench_all(const struct compiled *compiled, char **words, struct error
 		return err;
 	err = measure(compiled, &bench, words, &peers, error);
 	bench_close(&bench);
+	program_close(&peers.empty);
 	peers_bpf__destroy(peers.trie);
 	bucket_bpf__destroy(peers.bucket);
 	walk_bpf__destroy(peers.walk);

@@ -66,14 +66,13 @@ def measure_cost(build, folder, quick):
     rows = []
     say(COST_COLUMNS.format("kind", "family", "rules", "flows", "empty ns", "policy ns", "cost ns", "spread", "walk ns",
                             "code ns", "dropped"))
-    empty = write(os.path.join(folder, "filter-empty.policy"), "interface eth0 { }\n")
-    without = {(peer, family): bench(build, empty, family, peer)
-               for peer, family in (("walk", 4), ("straight", 4), ("alone", 6))}
+    bare = write(os.path.join(folder, "filter-empty.policy"), "interface eth0 { }\n")
+    without = {peer: bench(build, bare, 4, peer) for peer in ("walk", "straight")}
     for kind, size, family in scenes(quick):
         progress(f"{kind}, {count(size)} rules, IPv{family}")
         policy = write(os.path.join(folder, "filter.policy"), rules.policy(rules.generate(kind, size, family)))
         judged = {}
-        for peer in peers(size, family) or ["alone"]:
+        for peer in ["empty", *peers(size, family)]:
             try:
                 judged[peer] = bench(build, policy, family, peer)
             except Skip as reason:
@@ -86,18 +85,15 @@ def measure_cost(build, folder, quick):
 
 
 def cost_row(kind, size, family, flows, judged, without):
-    """What each takes beyond the same program without rules, in the rounds with the first of the peers for Sluice."""
-    peer = next(iter(judged))
-    row, bare = judged[peer][flows], without[peer, family][flows]
+    """What each takes beyond the same program without rules: Sluice for the same packets in the same rounds; the peers, which
+    without rules look at nothing of a packet, beyond that."""
+    row = judged["empty"][flows]
     made = {"kind": kind, "family": family, "rules": size, "flows": flows, "bare_ns": row["bare_ns"],
-            "empty_ns": bare["cost_ns"], "policy_ns": row["cost_ns"], "cost_ns": row["cost_ns"] - bare["cost_ns"],
-            "spread_ns": max(row["spread_ns"], bare["spread_ns"]), "dropped": row["dropped"],
-            "noisy": row["noisy"] or bare["noisy"]}
-    for peer in judged:
-        if peer != "alone":
-            row, bare = judged[peer][flows], without[peer, family][flows]
-            made[f"{peer}_ns"] = row[f"{peer}_cost_ns"] - bare[f"{peer}_cost_ns"]
-            made[f"{peer}_sluice_ns"] = row["cost_ns"] - bare["cost_ns"]
+            "empty_ns": row["empty_cost_ns"], "policy_ns": row["cost_ns"], "cost_ns": row["cost_ns"] - row["empty_cost_ns"],
+            "spread_ns": row["spread_ns"], "dropped": row["dropped"], "noisy": row["noisy"]}
+    for peer in without:
+        if peer in judged:
+            made[f"{peer}_ns"] = judged[peer][flows][f"{peer}_cost_ns"] - without[peer][flows][f"{peer}_cost_ns"]
     return made
 
 
