@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/memory.h"
+
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* of UTF-8, which editors of other systems begin with */
 
 int text_read_from(int fd, size_t limit, char **text, size_t *length)
 {
@@ -36,6 +39,10 @@ int text_read_from(int fd, size_t limit, char **text, size_t *length)
 		}
 	}
 	buffer[used] = '\0';
+	if (!strncmp(buffer, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK))) {
+		used -= strlen(BYTE_ORDER_MARK);
+		memmove(buffer, buffer + strlen(BYTE_ORDER_MARK), used + 1);
+	}
 	*length = used;
 	*text = buffer;
 	buffer = NULL;

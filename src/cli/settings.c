@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What the kernel's settings in this network namespace take from a policy. They are told, never changed. */
+/* What the kernel's settings in this network namespace, and its interfaces, take from a policy. They are told, never
+ * changed. */
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -34,10 +41,37 @@ static void warn(const struct location *where, const char *what)
 	fprintf(stderr, "%s:%d:%d: warning: %s\n", where->file, where->line, where->column, what);
 }
 
+static bool is_veth(const char *interface)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	CLEANUP_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { .ifr_data = (void *)&info };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	return fd >= 0 && !ioctl(fd, SIOCETHTOOL, &request) && !strcmp(info.driver, "veth");
+}
+
+/* drivers/net/veth.c: what a program sends comes to an end that has one, too; and checksums are left half done. */
+static void warn_veths(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->interface_count; i++) {
+		const struct interface *interface = &policy->interfaces[i];
+
+		if (interface->mode == MODE_NATIVE && interface->synproxy.rule_count && is_veth(interface->name))
+			warn(&interface->synproxy.where,
+			     "this is a veth: answers arrive only if its other end has an XDP program, too (an empty "
+			     "policy will do), and SYNs are taken only if they have whole checksums: ethtool -K PEER "
+			     "tx "
+			     "off");
+	}
+}
+
 void settings_warn(const struct policy *policy)
 {
 	const struct synproxy_rule *service = first_service(policy);
 	int cookies, timestamps;
+
+	warn_veths(policy);
 
 	if (!service)
 		return;

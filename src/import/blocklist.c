@@ -231,8 +231,6 @@ int blocklist_read(struct blocklist *list, char *text, size_t length, const char
 	read_line *reader = NULL;
 	int err = 0;
 
-	if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) /* a byte order mark */
-		text += 3;
 	find_beginning(text, end, &begin);
 	if (begin.line)
 		err = recognise(&reading, &begin, &reader, error);

@@ -128,13 +128,14 @@ static void add(struct blocklist_file *file, const struct prefix *first, const s
 		prefixes_add(prefixes, *first);
 	else
 		prefixes_add_range(prefixes, first, last);
-	file->list->entries++;
-	for (size_t i = before; i < prefixes->count; i++) {
-		noted = note_special(file, &prefixes->items[i], noted);
-		if (!prefixes->items[i].length)
-			blocklist_tell(file, file->where.line, "this is every address of IPv%d",
-				       prefixes->items[i].version);
+	if (!prefixes->items[before].length) {
+		blocklist_refuse(file, "this is every address of IPv%d", prefixes->items[before].version);
+		prefixes->count = before;
+		return;
 	}
+	file->list->entries++;
+	for (size_t i = before; i < prefixes->count; i++)
+		noted = note_special(file, &prefixes->items[i], noted);
 }
 
 /* 255.255.255.0: the number of leading ones, or -1. */

@@ -57,7 +57,9 @@ static int unknown_unit(const char *text, const char *unit, struct location wher
 	for (int i = 0; i < LIMIT_UNITS; i++)
 		names[i] = limit_units[i].bytes ? limit_units[i].name : NULL;
 	meant = nearest(unit, names, LIMIT_UNITS);
-	if (!strcasecmp(unit, "mb") || !strcasecmp(unit, "kb"))
+	if (!strcasecmp(unit, "bit") || !strcasecmp(unit, "byte"))
+		error_hint(error, "the smallest unit is k%s: 1k%s/s", unit, unit);
+	else if (!strcasecmp(unit, "mb") || !strcasecmp(unit, "kb"))
 		error_hint(error, "write %cbit for bits, %cbyte for bytes", unit[0] | 0x20, unit[0] | 0x20);
 	else if (meant)
 		error_hint(error, "did you mean `%s`?", meant);

@@ -2,6 +2,8 @@
 #include "policy/warnings.h"
 
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "base/memory.h"
 #include "policy/limit_units.h"
@@ -99,6 +101,71 @@ static bool is_dropped(const struct policy *policy, const struct set *set)
 	return false;
 }
 
+/* Once for each set: whoever is in it by mistake, or in whose name somebody else has sent, is there until somebody
+ * looks. */
+static void warn_endless(const struct filter_list *list, bool *told, policy_warning *warning, void *context)
+{
+	for (size_t r = 0; r < list->rule_count; r++) {
+		const struct filter_limit *limit = &list->rules[r].limit;
+		CLEANUP_FREE char *text = NULL;
+
+		if (!limit->ban || limit->ban_time || limit->ban->set->timeout || told[limit->ban->set->index])
+			continue;
+		told[limit->ban->set->index] = true;
+		text = xasprintf("bans into @%s have no end; write one: ban @%s 10m", limit->ban->set_name,
+				 limit->ban->set_name);
+		warning(&limit->ban->where, text, context);
+	}
+}
+
+static bool has_value(const struct filter_values *values, uint64_t value)
+{
+	bool found = !values->count;
+
+	for (size_t i = 0; i < values->count && !found; i++)
+		found = values->ranges[i].low <= value && value <= values->ranges[i].high;
+	return found != (values->count && values->negated);
+}
+
+/* Whether a limit is about the SYNs of a service, and of everybody: what is over it comes no further. */
+static bool holds_syns_of(const struct filter_rule *rule, const struct synproxy_rule *service)
+{
+	const struct filter_limit *limit = &rule->limit;
+
+	if (limit_is_in_bytes(limit) || limit->per == FILTER_PER_SOURCE || limit->per == FILTER_PER_SOURCE_DPORT)
+		return false;
+	if (rule->source.where.line || rule->destination.where.line || rule->fragment_where.line)
+		return false;
+	if (rule->flags_where.line && (TH_SYN & rule->flags_mask) != rule->flags)
+		return false;
+	return has_value(&rule->fields[FILTER_FIELD_PROTOCOL], IPPROTO_TCP) && !service->destination.where.line &&
+	       service->ports.count && has_value(&rule->fields[FILTER_FIELD_DPORT], service->ports.ranges[0].low);
+}
+
+/* The synproxy sees what the limits let through. */
+static void warn_unarmed(const struct interface *interface, policy_warning *warning, void *context)
+{
+	for (size_t s = 0; s < interface->synproxy.rule_count; s++) {
+		const struct synproxy_rule *service = &interface->synproxy.rules[s];
+
+		for (size_t r = 0; r < interface->limit.rule_count; r++) {
+			const struct filter_rule *rule = &interface->limit.rules[r];
+			uint64_t rate = rule->limit.rate / (limit_units[rule->limit.unit].seconds ?: 1);
+			CLEANUP_FREE char *text = NULL;
+
+			if (!holds_syns_of(rule, service))
+				continue;
+			if (rate >= service->above)
+				break;
+			text = xasprintf("nothing arms this service: the limit of line %d lets %" PRIu64
+					 " SYNs a second through",
+					 rule->where.line, rate);
+			warning(&service->above_where, text, context);
+			break;
+		}
+	}
+}
+
 /* Once for each set. */
 static void warn_bans(const struct policy *policy, const struct filter_list *list, bool *told, policy_warning *warning,
 		      void *context)
@@ -131,6 +198,7 @@ static void warn_macros(const struct policy *policy, policy_warning *warning, vo
 void policy_warn(const struct policy *policy, policy_warning *warning, void *context)
 {
 	CLEANUP_FREE bool *told = xcalloc(policy->set_count, sizeof(*told));
+	CLEANUP_FREE bool *endless = xcalloc(policy->set_count, sizeof(*endless));
 
 	for (size_t i = 0; i < policy->set_count; i++) {
 		const struct set *set = policy->sets[i];
@@ -144,8 +212,13 @@ void policy_warn(const struct policy *policy, policy_warning *warning, void *con
 	}
 	warn_macros(policy, warning, context);
 	for (size_t i = 0; i < policy->interface_count; i++) {
-		for (int stage = 0; stage < STAGES; stage++)
-			warn_bans(policy, list_of(&policy->interfaces[i], stage), told, warning, context);
+		for (int stage = 0; stage < STAGES; stage++) {
+			const struct filter_list *list = list_of(&policy->interfaces[i], stage);
+
+			warn_bans(policy, list, told, warning, context);
+			warn_endless(list, endless, warning, context);
+		}
+		warn_unarmed(&policy->interfaces[i], warning, context);
 	}
 }
 

@@ -78,6 +78,13 @@ def test_what_is_odd_about_limits_is_told_where_it_stands(tmp_path):
     assert warned == [
         "P:4:38: warning: sources are banned into @banned, but nothing drops what is from it; write in a block: from "
         "@banned",
+        "P:4:38: warning: bans into @banned have no end; write one: ban @banned 10m",
         "P:5:13: warning: this limit is never reached: the one at line 4 has all of it",
         "P:6:21: warning: so slow a limit per source holds everybody back once a flood from random sources brings some "
         "209715 packets a second"]
+
+
+def test_a_byte_order_mark_is_not_of_the_text(tmp_path):
+    (tmp_path / "list.txt").write_text("\ufeff192.0.2.1\n")
+    said, warned = check_text(tmp_path, "\ufeffset list file \"list.txt\"\ninterface eth0 { block { from @list } }\n")
+    assert said.endswith("check.policy: ok\n") and not warned

@@ -197,10 +197,10 @@ def test_special_addresses_are_told():
 
 
 @pytest.mark.parametrize("text, version", [("0.0.0.0/0", 4), ("0.0.0.0-255.255.255.255", 4), ("::/0", 6)])
-def test_every_address_is_told(text, version):
-    taken, messages = taking(f"9.9.9.9\n{text}\n")
-    assert messages == [f"standard input:2: this is every address of IPv{version}"]
-    assert {"0.0.0.0/0", "::/0"} & set(taken)
+def test_every_address_is_left_out(text, version):
+    """One such line, and a list that a script renews cuts the machine off."""
+    assert taking(f"9.9.9.9\n{text}\n") == (["9.9.9.9"], [
+        f"standard input:2: not carried over: this is every address of IPv{version}"])
 
 
 @pytest.mark.parametrize("family", [4, 6])

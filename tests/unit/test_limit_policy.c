@@ -59,6 +59,8 @@ static const struct wrong wrongs[] = {
 	  "write mbit for bits, mbyte for bytes" },
 	{ "rate_of_an_unknown_unit_in_capitals", "udp 10KB/s", 5, "`10KB/s`: there is no unit `KB`",
 	  "write kbit for bits, kbyte for bytes" },
+	{ "unit_below_the_smallest", "udp 800bit/s", 5, "`800bit/s`: there is no unit `bit`",
+	  "the smallest unit is kbit: 1kbit/s" },
 	{ "near_miss_of_a_unit", "udp 10mbits/s", 5, "`10mbits/s`: there is no unit `mbits`", "did you mean `mbit`?" },
 	{ "rate_of_packets_by_name", "udp 10packets/s", 5, "`10packets/s`: there is no unit `packets`",
 	  "a rate is in packets, as 10/s, or in kbit, mbit, gbit, kbyte or mbyte: 10mbit/s" },

@@ -38,17 +38,21 @@ static void what_nothing_uses_or_drops_by_is_told(void **state)
 	} rows[] = {
 		{ "set a { } set b dynamic size 1\ninterface eth0 { block { from @a } }",
 		  "1:5: set a is empty\n1:15: nothing uses set b\n" },
-		{ "set a dynamic size 1 interface eth0 { limit {\nudp 1/s ban @a\ntcp 1/s ban @a } filter {\n"
+		{ "set a dynamic size 1 timeout 1h interface eth0 { limit {\nudp 1/s ban @a\ntcp 1/s ban @a } filter "
+		  "{\n"
 		  "accept limit 5/s ban @a } }",
 		  "2:13: sources are banned into @a, but nothing drops what is from it; write in a block: from @a\n" },
-		{ "set a dynamic size 1 interface eth0 { filter {\naccept limit 5/s ban @a\naccept from @a\n"
+		{ "set a dynamic size 1 timeout 1h interface eth0 { filter {\naccept limit 5/s ban @a\naccept from @a\n"
 		  "drop from not @a\ndrop to @a } block { except @a to @a } }",
 		  "2:22: sources are banned into @a, but nothing drops what is from it; write in a block: from @a\n" },
-		{ "set a dynamic size 1 interface eth0 { limit { udp 1/s ban @a } block { from @a } }", "" },
-		{ "set a dynamic size 1 interface eth0 { limit { udp 1/s ban @a } filter { drop from @a } }", "" },
-		{ "set a dynamic size 1 interface eth0 { limit { udp 1/s ban @a } filter { reject udp from @a } }",
+		{ "set a dynamic size 1 timeout 1h interface eth0 { limit { udp 1/s ban @a } block { from @a } }", "" },
+		{ "set a dynamic size 1 timeout 1h interface eth0 { limit { udp 1/s ban @a } filter { drop from @a } }",
 		  "" },
-		{ "set a dynamic size 1 interface eth0 { limit { udp 1/s ban @a } } interface eth1 { block { from @a } "
+		{ "set a dynamic size 1 timeout 1h interface eth0 { limit { udp 1/s ban @a } filter { reject udp from "
+		  "@a } }",
+		  "" },
+		{ "set a dynamic size 1 timeout 1h interface eth0 { limit { udp 1/s ban @a } } interface eth1 { block "
+		  "{ from @a } "
 		  "}",
 		  "" },
 		{ "macro one { drop sctp } macro two { drop arp }\nmacro three { drop udp }\n"
@@ -56,6 +60,23 @@ static void what_nothing_uses_or_drops_by_is_told(void **state)
 		  "1:7: nothing uses macro one\n2:7: nothing uses macro three\n" },
 		{ "set a { ::1 } interface eth0 { limit { udp from @a 1/s } }", "" },
 		{ "set a { ::1 } interface eth0 { limit { udp to @a 1/s } }", "" },
+		{ "set a dynamic size 1 interface eth0 { block { from @a } limit {\nudp 1/s ban @a\ntcp 1/s ban @a } }",
+		  "2:13: bans into @a have no end; write one: ban @a 10m\n" },
+		{ "set a dynamic size 1 interface eth0 { block { from @a } limit { udp 1/s ban @a 1h } }", "" },
+		{ "interface eth0 { limit { tcp flags syn/syn,ack 100/s per destination }\nsynproxy { tcp dport 80 "
+		  "above 200/s } }",
+		  "2:25: nothing arms this service: the limit of line 1 lets 100 SYNs a second through\n" },
+		{ "interface eth0 { limit { tcp dport 1-99 6000/m }\nsynproxy { tcp dport 80 above 200/s gateway } }",
+		  "2:25: nothing arms this service: the limit of line 1 lets 100 SYNs a second through\n" },
+		{ "interface eth0 { limit { tcp 200/s } synproxy { tcp dport 80 above 200/s } }", "" },
+		{ "interface eth0 { limit { tcp 100/s per source } synproxy { tcp dport 80 above 200/s } }", "" },
+		{ "interface eth0 { limit { udp 100/s } synproxy { tcp dport 80 above 200/s } }", "" },
+		{ "interface eth0 { limit { tcp dport not 80 100/s } synproxy { tcp dport 80 above 200/s } }", "" },
+		{ "interface eth0 { limit { tcp flags ack/ack 100/s } synproxy { tcp dport 80 above 200/s } }", "" },
+		{ "interface eth0 { limit { tcp dport 80 9000/s\ntcp 100/s } synproxy { tcp dport 80 above 200/s } }",
+		  "" },
+		{ "interface eth0 { limit { all 1mbit/s } synproxy { tcp dport 80 above 200/s } }", "" },
+		{ "interface eth0 { limit { all 1/s } synproxy { tcp dport 80 } }", "" },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
