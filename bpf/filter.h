@@ -14,6 +14,15 @@
 #include "sluice/filter.h"
 #include "sluice/shadow.h"
 
+/* By the number of a rule, in runs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* user space sets it */
+	__type(key, __u32);
+	__type(value, struct filter_run);
+} filter_runs SEC(".maps");
+
 /* By the number of a rule. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -108,19 +117,11 @@ static __always_inline enum verdict reject(struct xdp_md *ctx, const struct pack
 	return config.shadow == SHADOW_CANDIDATE ? VERDICT_TX : reject_packet(ctx, pkt, how);
 }
 
-static __always_inline enum verdict stage_filter(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline enum verdict do_action(struct xdp_md *ctx, struct packet *pkt, __u32 number)
 {
-	const struct filter_action *action;
+	const struct filter_action *action = bpf_map_lookup_elem(&filter_actions, &number);
 	enum reason reason;
-	__u64 sets = 0;
-	__u32 number;
 
-	if (!config.filter)
-		return NEXT;
-	if (has_sets() && (pkt->version == 6 ? filter_fills6() : filter_fills4()) && pkt->has & HAS_ADDRESSES)
-		sets = key_sets(pkt);
-	number = filter_number(ctx, pkt, sets);
-	action = bpf_map_lookup_elem(&filter_actions, &number);
 	if (!action)
 		return NEXT; /* no rule matches */
 	pkt->rule = action->slot;
@@ -132,6 +133,26 @@ static __always_inline enum verdict stage_filter(struct xdp_md *ctx, struct pack
 	if (config.filter_needs & FILTER_NEEDS_REJECT && action->reject)
 		return decide(pkt, reject(ctx, pkt, action->reject), REASON_FILTER_REJECT);
 	return decide(pkt, action->verdict, REASON_FILTER_RULE);
+}
+
+static __always_inline enum verdict stage_filter(struct xdp_md *ctx, struct packet *pkt)
+{
+	const struct filter_run *run;
+	__u32 number, place, bit;
+	__u64 sets = 0;
+
+	if (!config.filter)
+		return NEXT;
+	if (has_sets() && (pkt->version == 6 ? filter_fills6() : filter_fills4()) && pkt->has & HAS_ADDRESSES)
+		sets = key_sets(pkt);
+	number = filter_number(ctx, pkt, sets);
+	place = number / FILTER_RUN;
+	bit = 1U << number % FILTER_RUN;
+	run = bpf_map_lookup_elem(&filter_runs, &place);
+	if (!run || !(run->simple & bit))
+		return do_action(ctx, pkt, number);
+	pkt->rule = run->slot + number % FILTER_RUN;
+	return decide(pkt, run->drops & bit ? VERDICT_DROP : VERDICT_PASS, REASON_FILTER_RULE);
 }
 
 #endif

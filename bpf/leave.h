@@ -19,9 +19,12 @@ struct {
 	__type(value, struct counter);
 } counters SEC(".maps");
 
+/* config.rule_slots of each CPU. In an array of the kernel's for each CPU every counter lies behind a pointer, which
+ * with many rules is one more place that is not in the cache. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, RULE_SLOTS_MIN); /* user space sets it */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* user space sets it */
 	__type(key, __u32);
 	__type(value, struct counter);
 } rules SEC(".maps");
@@ -43,7 +46,7 @@ static __always_inline int leave(struct xdp_md *ctx, const struct packet *pkt, e
 		return shadow_answer(ctx, pkt, verdict);
 	count(&counters, counter_index(pkt->reason, verdict), pkt);
 	if (pkt->rule != PREFIX_NONE)
-		count(&rules, pkt->rule, pkt);
+		count(&rules, bpf_get_smp_processor_id() * config.rule_slots + pkt->rule, pkt);
 	if (config.shadow == SHADOW_ACTIVE)
 		shadow_compare(pkt, verdict);
 	if (config.events && pkt->logged)

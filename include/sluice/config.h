@@ -36,13 +36,14 @@ struct config {
 	struct prefix_layout block_source4, block_source6, block_dest4, block_dest6;
 	struct prefix_layout filter_source4, filter_source6, filter_dest4, filter_dest6;
 	struct prefix_layout synproxy_dest4, synproxy_dest6;
+	__u64 rule_slots;				   /* of each CPU, in the map of counters of rules */
 	__u64 synproxy_any;				   /* services of all addresses, a bit each */
 	__u64 synproxy_receive;				   /* net.core.rmem_max when the program was loaded */
 	struct classifier_layout classifier4, classifier6; /* read before load: they become immediates */
 	struct classifier_layout limit4, limit6;
 };
 
-_Static_assert(sizeof(struct config) == 24 + 2 * 4 * DYNAMIC_MAX + 10 * sizeof(struct prefix_layout) + 16 +
+_Static_assert(sizeof(struct config) == 24 + 2 * 4 * DYNAMIC_MAX + 10 * sizeof(struct prefix_layout) + 24 +
 						4 * sizeof(struct classifier_layout),
 	       "no hidden padding: it is compared and hashed as bytes");
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
- * Counters: per CPU, in two maps that outlive a generation.
+ * Counters: those of each CPU are its own, in two maps that outlive a generation.
  *
  *   counters[reason * VERDICT_COUNT + verdict]   every packet, exactly once
- *   rules[slot]                                  every packet that a rule decided; user space deals out the slots
+ *   rules[cpu * slots + slot]                    every packet that a rule decided; user space deals out the slots
  */
 #ifndef SLUICE_COUNTER_H
 #define SLUICE_COUNTER_H
@@ -26,7 +26,7 @@ struct counter {
 
 /* Slots for all rules of one interface. A new rule never gets a slot of a generation that is still pinned: during a
  * change that is the new one, the previous, and what runs, which after a change that was cut off may be two. A map has
- * as many as were needed when it was made, at least RULE_SLOTS_MIN. */
+ * as many for each CPU as were needed when it was made, at least RULE_SLOTS_MIN. */
 #define RULE_SLOTS (4 * (RULES_MAX + FILTER_RULES_MAX))
 #define RULE_SLOTS_MIN 4096
 

@@ -16,9 +16,10 @@ struct list_maps list_maps(const struct sluice_bpf *skeleton, enum classifier_li
 {
 	if (list == CLASSIFIER_LIMIT)
 		return (struct list_maps){ skeleton->maps.limit4, skeleton->maps.limit6, skeleton->maps.limit_actions,
-					   skeleton->maps.limit_more };
+					   skeleton->maps.limit_more, NULL };
 	return (struct list_maps){ skeleton->maps.classifier4, skeleton->maps.classifier6,
-				   skeleton->maps.filter_actions, skeleton->maps.filter_more };
+				   skeleton->maps.filter_actions, skeleton->maps.filter_more,
+				   skeleton->maps.filter_runs };
 }
 
 static const struct compiled_list *list_of(const struct compiled *compiled, enum classifier_list list)
@@ -42,6 +43,11 @@ static int prepare_array(struct bpf_map *map, size_t count)
 	return err || !count ? err : bpf_map__set_max_entries(map, count);
 }
 
+static size_t runs_for(size_t rules)
+{
+	return (rules + FILTER_RUN - 1) / FILTER_RUN;
+}
+
 int lists_prepare(const struct sluice_bpf *skeleton, const struct compiled *compiled)
 {
 	int err = 0;
@@ -55,6 +61,8 @@ int lists_prepare(const struct sluice_bpf *skeleton, const struct compiled *comp
 			err = prepare_classifier(maps.classifier6, &list->classifier6);
 		if (!err)
 			err = prepare_array(maps.actions, list->count);
+		if (!err && maps.runs)
+			err = prepare_array(maps.runs, runs_for(list->count));
 		if (!err)
 			err = prepare_array(maps.more, list->more_count > 1 ? list->more_count : 0);
 	}
@@ -82,9 +90,35 @@ static int fill_classifier(const struct bpf_map *map, const struct classifier *c
 	return size ? map_fill(map, classifier->words, size) : 0;
 }
 
-static int fill_actions(const struct bpf_map *map, const struct compiled_list *list, const uint32_t *slots)
+static bool is_simple(const struct filter_action *action)
+{
+	return !action->reject && !action->more;
+}
+
+static int fill_runs(const struct bpf_map *map, const struct filter_action *actions, size_t count)
+{
+	size_t run_count = runs_for(count);
+	CLEANUP_FREE struct filter_run *runs = xcalloc(run_count, sizeof(*runs));
+
+	for (size_t i = 0; i < count; i++) {
+		struct filter_run *run = &runs[i / FILTER_RUN];
+		uint32_t place = i % FILTER_RUN;
+
+		if (!run->simple)
+			run->slot = actions[i].slot - place;
+		if (!is_simple(&actions[i]) || actions[i].slot != run->slot + place)
+			continue;
+		run->simple |= 1U << place;
+		if (actions[i].verdict == VERDICT_DROP)
+			run->drops |= 1U << place;
+	}
+	return map_fill(map, runs, run_count * sizeof(*runs));
+}
+
+static int fill_actions(const struct list_maps *maps, const struct compiled_list *list, const uint32_t *slots)
 {
 	CLEANUP_FREE struct filter_action *actions = xcalloc(list->count, sizeof(*actions));
+	int err;
 
 	for (size_t i = 0; i < list->count; i++) {
 		uint32_t rule = list->first + i;
@@ -92,7 +126,8 @@ static int fill_actions(const struct bpf_map *map, const struct compiled_list *l
 		actions[i] = list->actions[i];
 		actions[i].slot = slots ? slots[rule] : rule;
 	}
-	return map_fill(map, actions, list->count * sizeof(*actions));
+	err = map_fill(maps->actions, actions, list->count * sizeof(*actions));
+	return err || !maps->runs ? err : fill_runs(maps->runs, actions, list->count);
 }
 
 static int fill_more(const struct bpf_map *map, const struct compiled_list *list, const struct rule *rules)
@@ -116,7 +151,7 @@ static int fill_list(const struct list_maps *maps, const struct compiled_list *l
 	if (!err)
 		err = fill_classifier(maps->classifier6, &list->classifier6);
 	if (!err)
-		err = fill_actions(maps->actions, list, slots);
+		err = fill_actions(maps, list, slots);
 	if (!err && bpf_map__autocreate(maps->more))
 		err = fill_more(maps->more, list, rules);
 	return err;

@@ -12,6 +12,7 @@ struct sluice_bpf;
 
 struct list_maps {
 	struct bpf_map *classifier4, *classifier6, *actions, *more;
+	struct bpf_map *runs; /* of actions; NULL: the list has none */
 };
 
 struct list_maps list_maps(const struct sluice_bpf *skeleton, enum classifier_list list);

@@ -132,11 +132,14 @@ static int fill_table(int fd, const struct image *image, const uint32_t *slots, 
 static int prepare_counters(struct sluice_bpf *skeleton, const struct compiled *compiled, const struct load *how)
 {
 	uint32_t needed = how->slots ? how->needed : compiled->rule_count;
-	int rules = how->state ? state_rules(how->state, needed) : -1;
-	int err = state_reuse(how->state, STATE_COUNTERS, skeleton->maps.counters);
+	uint32_t slots = state_slots(needed);
+	int rules = how->state ? state_rules(how->state, needed, &slots) : -1;
+	int cpus = libbpf_num_possible_cpus();
+	int err = cpus < 0 ? cpus : state_reuse(how->state, STATE_COUNTERS, skeleton->maps.counters);
 
+	skeleton->rodata->config.rule_slots = slots;
 	if (!err && rules < 0)
-		err = bpf_map__set_max_entries(skeleton->maps.rules, state_slots(needed));
+		err = bpf_map__set_max_entries(skeleton->maps.rules, slots * (uint32_t)cpus);
 	return err ? err : reuse(skeleton->maps.rules, rules);
 }
 
@@ -313,11 +316,11 @@ enum likeness {
 
 static int share_list(const uint32_t *ids, uint32_t count, const struct list_maps *list)
 {
-	struct bpf_map *maps[] = { list->classifier4, list->classifier6, list->actions, list->more };
+	struct bpf_map *maps[] = { list->classifier4, list->classifier6, list->actions, list->more, list->runs };
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !err; i++)
-		err = share(ids, count, maps[i]);
+		err = maps[i] ? share(ids, count, maps[i]) : 0;
 	return err;
 }
 

@@ -102,8 +102,11 @@ static int open_one(const struct pins *pins, const char *interface, const struct
 static int open_rules(const struct pins *pins, const char *interface, struct state *state, struct error *error)
 {
 	char path[PATH_MAX], name[RULES_NAME_MAX];
+	int cpus = libbpf_num_possible_cpus();
 	struct bpf_map_info info;
 
+	if (cpus < 0)
+		return error_set(error, -cpus, "cannot count the CPUs: %s", strerror(-cpus));
 	for (size_t i = 0; i < STATE_RULES_MAX; i++) {
 		int fd;
 		int err = open_map(state_path(pins, path, interface, rules_name(i, name)), &fd, &info, error);
@@ -111,11 +114,12 @@ static int open_rules(const struct pins *pins, const char *interface, struct sta
 		if (err || fd < 0)
 			return err;
 		state->rules[i] = fd;
-		state->slots[i] = info.max_entries;
+		state->slots[i] = info.max_entries / (uint32_t)cpus;
 		state->rules_count = i + 1;
-		if (info.type != BPF_MAP_TYPE_PERCPU_ARRAY || info.key_size != sizeof(uint32_t) ||
-		    info.value_size != sizeof(struct counter) || info.max_entries > RULE_SLOTS ||
-		    info.max_entries < (i ? state->slots[i - 1] + 1 : RULE_SLOTS_MIN))
+		if (info.type != BPF_MAP_TYPE_ARRAY || info.key_size != sizeof(uint32_t) ||
+		    info.value_size != sizeof(struct counter) || !(info.map_flags & BPF_F_MMAPABLE) ||
+		    info.max_entries % (uint32_t)cpus || state->slots[i] > RULE_SLOTS ||
+		    state->slots[i] < (i ? state->slots[i - 1] + 1 : RULE_SLOTS_MIN))
 			return of_another_version(path, "counters", error);
 	}
 	return 0;
@@ -151,11 +155,14 @@ int state_reuse(const struct state *state, enum state_map which, struct bpf_map 
 	return has_both ? bpf_map__reuse_fd(map, state->maps[which]) : 0;
 }
 
-int state_rules(const struct state *state, uint32_t needed)
+int state_rules(const struct state *state, uint32_t needed, uint32_t *slots)
 {
 	size_t last = state->rules_count - 1;
 
-	return state->rules_count && state->slots[last] >= needed ? state->rules[last] : -1;
+	if (!state->rules_count || state->slots[last] < needed)
+		return -1;
+	*slots = state->slots[last];
+	return state->rules[last];
 }
 
 uint32_t state_slots(uint32_t needed)
@@ -183,6 +190,7 @@ int state_pin(const struct pins *pins, const char *interface, const struct state
 {
 	const struct sluice_bpf *skeleton = program->skeleton;
 	char folder[IF_NAMESIZE], path[PATH_MAX], name[RULES_NAME_MAX];
+	uint32_t slots = (uint32_t)skeleton->rodata->config.rule_slots;
 	int err;
 
 	pins_path(pins, path, "state/%s", pin_of_interface(interface, folder));
@@ -197,7 +205,7 @@ int state_pin(const struct pins *pins, const char *interface, const struct state
 		if (state->maps[i] < 0 && bpf_map__autocreate(map))
 			err = pin(pins, interface, map, layouts[i].name, error);
 	}
-	if (!err && state_rules(state, bpf_map__max_entries(skeleton->maps.rules)) < 0)
+	if (!err && state_rules(state, slots, &slots) < 0)
 		err = pin(pins, interface, skeleton->maps.rules, rules_name(state->rules_count, name), error);
 	return err;
 }
@@ -219,20 +227,45 @@ static int clear_limits(const struct state *state, const uint32_t *slots, size_t
 	return 0;
 }
 
-int state_clear_rules(const struct state *state, const uint32_t *slots, size_t count, struct error *error)
+/* Counters of rules where the programs count. */
+struct rule_counters {
+	struct counter *items; /* `slots` of each CPU */
+	size_t count, slots;
+};
+
+/* Returns 0, or a negative errno. Release with unmap_rules. */
+static int map_rules(const struct state *state, size_t which, struct rule_counters *out)
 {
 	int cpus = libbpf_num_possible_cpus();
-	CLEANUP_FREE struct counter *zeros = NULL;
 
 	if (cpus < 0)
-		return error_set(error, -cpus, "cannot count the CPUs: %s", strerror(-cpus));
-	zeros = xcalloc(cpus, sizeof(*zeros));
-	for (size_t m = 0; m < state->rules_count; m++) {
+		return cpus;
+	out->slots = state->slots[which];
+	out->count = out->slots * (size_t)cpus;
+	out->items = mmap(NULL, out->count * sizeof(*out->items), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  state->rules[which], 0);
+	return out->items == MAP_FAILED ? -errno : 0;
+}
+
+static void unmap_rules(struct rule_counters *counters)
+{
+	munmap(counters->items, counters->count * sizeof(*counters->items));
+}
+
+int state_clear_rules(const struct state *state, const uint32_t *slots, size_t count, struct error *error)
+{
+	for (size_t m = 0; count && m < state->rules_count; m++) {
+		struct rule_counters counters;
+		int err = map_rules(state, m, &counters);
+
+		if (err)
+			return error_set(error, -err, "cannot clear the counters of rules: %s", strerror(-err));
 		for (size_t i = 0; i < count; i++) {
-			if (slots[i] < state->slots[m] &&
-			    bpf_map_update_elem(state->rules[m], &slots[i], zeros, BPF_ANY))
-				return error_set(error, errno, "cannot clear a rule's counter: %s", strerror(errno));
+			for (size_t at = slots[i]; slots[i] < counters.slots && at < counters.count;
+			     at += counters.slots)
+				counters.items[at] = (struct counter){ 0 };
 		}
+		unmap_rules(&counters);
 	}
 	return clear_limits(state, slots, count, error);
 }
@@ -254,15 +287,25 @@ int counter_read(int map, uint32_t index, struct counter *sum)
 	return 0;
 }
 
-int state_read_rule(const struct state *state, uint32_t slot, struct counter *sum)
+int state_read_rules(const struct state *state, const uint32_t *slots, size_t count, struct counter *sums)
 {
-	int err = 0;
+	memset(sums, 0, count * sizeof(*sums));
+	for (size_t m = 0; count && m < state->rules_count; m++) {
+		struct rule_counters counters;
+		int err = map_rules(state, m, &counters);
 
-	for (size_t m = 0; m < state->rules_count && !err; m++) {
-		if (slot < state->slots[m])
-			err = counter_read(state->rules[m], slot, sum);
+		if (err)
+			return err;
+		for (size_t i = 0; i < count; i++) {
+			for (size_t at = slots[i]; slots[i] < counters.slots && at < counters.count;
+			     at += counters.slots) {
+				sums[i].packets += counters.items[at].packets;
+				sums[i].bytes += counters.items[at].bytes;
+			}
+		}
+		unmap_rules(&counters);
 	}
-	return err;
+	return 0;
 }
 
 bool state_is_of(int map, int program)
@@ -306,15 +349,17 @@ static bool is_used(const struct pins *pins, const char *interface, int fd)
 	return used;
 }
 
-static bool has_counted(int fd, uint32_t slots)
+static bool has_counted(const struct state *state, size_t which)
 {
-	for (uint32_t slot = 0; slot < slots; slot++) {
-		struct counter sum = { 0 };
+	struct rule_counters counters;
+	bool found = false;
 
-		if (counter_read(fd, slot, &sum) || sum.packets)
-			return true;
-	}
-	return false;
+	if (map_rules(state, which, &counters))
+		return true;
+	for (size_t i = 0; i < counters.count && !found; i++)
+		found = counters.items[i].packets;
+	unmap_rules(&counters);
+	return found;
 }
 
 static size_t tidy_one(const struct pins *pins, const char *interface, const struct layout *layout, bool remove)
@@ -340,7 +385,7 @@ static size_t tidy_rules(const struct pins *pins, const char *interface, bool re
 
 	if (!open_rules(pins, interface, &state, &ignored) && state.rules_count > 1) {
 		last = state.rules_count - 1;
-		if (!is_used(pins, interface, state.rules[last]) && !has_counted(state.rules[last], state.slots[last]))
+		if (!is_used(pins, interface, state.rules[last]) && !has_counted(&state, last))
 			count = 1;
 		if (count && remove)
 			pins_remove(state_path(pins, path, interface, rules_name(last, name)));

@@ -40,9 +40,9 @@ enum state_map {
 _Static_assert(RULE_SLOTS_MIN << (STATE_RULES_MAX - 1) >= RULE_SLOTS, "as many as can be needed");
 
 struct state {
-	int maps[STATE_MAPS];	    /* descriptors; -1: there is none yet */
-	int rules[STATE_RULES_MAX]; /* the last one counts for new programs */
-	uint32_t slots[STATE_RULES_MAX];
+	int maps[STATE_MAPS];		 /* descriptors; -1: there is none yet */
+	int rules[STATE_RULES_MAX];	 /* the last one counts for new programs */
+	uint32_t slots[STATE_RULES_MAX]; /* of each CPU */
 	size_t rules_count;
 };
 
@@ -59,8 +59,9 @@ void state_close(struct state *state);
  * 0 or a negative errno. */
 int state_reuse(const struct state *state, enum state_map which, struct bpf_map *map);
 
-/* The map that has so many slots and is to count from now on; -1: a larger one is needed, of state_slots. */
-int state_rules(const struct state *state, uint32_t needed);
+/* The map that has so many slots, or more as `*slots` then says, and is to count from now on; -1: a larger one is
+ * needed, of state_slots. */
+int state_rules(const struct state *state, uint32_t needed, uint32_t *slots);
 uint32_t state_slots(uint32_t needed);
 
 /* Pins the maps that a freshly loaded program made for itself, beside those of `state`. */
@@ -73,8 +74,8 @@ int state_clear_rules(const struct state *state, const uint32_t *slots, size_t c
 /* Adds the counter at `index` of a map of counters, over all CPUs, to `*sum`. Returns 0 or a negative errno. */
 int counter_read(int map, uint32_t index, struct counter *sum);
 
-/* The same for the counter of a rule, over all maps. */
-int state_read_rule(const struct state *state, uint32_t slot, struct counter *sum);
+/* The same for the counters of rules in these slots, over all maps: `sums` has one for each. */
+int state_read_rules(const struct state *state, const uint32_t *slots, size_t count, struct counter *sums);
 
 /* Whether a program has that map; true also of what the kernel does not tell. */
 bool state_is_of(int map, int program);

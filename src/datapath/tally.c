@@ -27,6 +27,15 @@ static int read_counters(const struct state *state, struct tally *tally)
 	return 0;
 }
 
+static int read_rules(const struct state *state, const struct described_interface *interface, struct counter *rules)
+{
+	CLEANUP_FREE uint32_t *slots = xcalloc(interface->rule_count, sizeof(*slots));
+
+	for (size_t i = 0; i < interface->rule_count; i++)
+		slots[i] = interface->rules[i].slot;
+	return state_read_rules(state, slots, interface->rule_count, rules);
+}
+
 int tally_read(const struct pins *pins, const struct described_interface *interface, struct tally *tally,
 	       struct error *error)
 {
@@ -42,8 +51,8 @@ int tally_read(const struct pins *pins, const struct described_interface *interf
 		error_hint(error, "apply the policy again");
 	} else if (!err) {
 		err = read_counters(&state, &read);
-		for (size_t i = 0; i < interface->rule_count && !err; i++)
-			err = state_read_rule(&state, interface->rules[i].slot, &read.rules[i]);
+		if (!err)
+			err = read_rules(&state, interface, read.rules);
 		for (size_t i = 0; i < interface->rule_count && !err; i++) {
 			if (interface->rules[i].service)
 				err = synproxy_read(&state, interface->rules[i].service, &read.services[i]);

@@ -163,7 +163,8 @@ static void draw_title(const struct top_screen *screen)
 {
 	const struct sample *sample = screen->sample;
 	double packets = 0, bytes = 0, dropped = 0;
-	int x = put_format(0, 0, "sluice top  %s", screen->interface ? screen->interface : "all interfaces");
+	int x = put_format(0, 0, "sluice top  %s%s", screen->interface ? screen->interface : "all interfaces",
+			   screen->pauses ? "  PAUSED" : ""); /* in front of what a narrow screen cuts off */
 
 	if (!sample) {
 		put(0, x, "  measuring");
@@ -177,8 +178,8 @@ static void draw_title(const struct top_screen *screen)
 		if (!strcmp(row->name, "drop") || !strcmp(row->name, "aborted"))
 			dropped += row->packets;
 	}
-	put_format(0, x, "  %.0f packets/s  %.2f Mbit/s  %.0f%% dropped%s", packets, bytes * 8 / 1e6,
-		   packets ? 100 * dropped / packets : 0, screen->pauses ? "  PAUSED" : "");
+	put_format(0, x, "  %.0f packets/s  %.2f Mbit/s  %.0f%% dropped", packets, bytes * 8 / 1e6,
+		   packets ? 100 * dropped / packets : 0);
 }
 
 static void draw_views(const struct top_screen *screen)

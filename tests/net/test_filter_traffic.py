@@ -102,6 +102,24 @@ def test_counters_survive_a_reload_and_more_slots(quiet):
     assert rules(quiet)[4] == 15
 
 
+def test_rules_keep_what_they_do_and_count_wherever_their_counters_are(quiet):
+    """Rules lose neighbours and get new ones, so that counters of a run of rules are here and there; some do more than
+    accept or drop. Each packet is judged and counted by its own rule, over three changes."""
+    def does(port):
+        return ("drop", "accept", "reject", "accept count named", "drop log 1/9")[port % 5]
+
+    ports, counted = list(range(1, 90)), {}
+    fewer = [port for port in ports if port % 7]
+    for kept in (ports, fewer, [*range(200, 210), *fewer], fewer[::-1]):
+        quiet.box.apply(policy("filter {", *(f"{does(p)} udp dport {p}" for p in kept), "}"))
+        counted = {p: counted.get(p, 0) + 1 for p in kept}
+        came = quiet.send(*(frame(quiet, dport=p) for p in kept))
+        assert len(came) == sum(does(p).startswith("accept") for p in kept)
+        found = {int(entry["text"].split("dport ")[1].split()[0]): entry["packets"]
+                 for entry in quiet.box.stats()["rules"].values()}
+        assert found == counted
+
+
 def test_named_counters_add_up_over_rules(quiet):
     quiet.box.apply(policy("filter {", "drop udp dport 9 count odd", "drop udp dport 10 count odd",
                            "accept udp dport 11 count fine", "}"))
