@@ -37,21 +37,21 @@ static __always_inline __u64 key_protocol(const struct packet *pkt)
 	return !pkt->malformed && is_failsafe(pkt) ? FILTER_PROTOCOL_FAILSAFE : pkt->protocol;
 }
 
+static __always_inline __u64 lanes(__u64 source, __u64 destination, __u64 protocol)
+{
+	return source << FILTER_SOURCE_PORT_SHIFT | destination << FILTER_DESTINATION_PORT_SHIFT |
+	       protocol << FILTER_PROTOCOL_SHIFT;
+}
+
 static __always_inline __u64 key_lanes(const struct packet *pkt)
 {
-	__u64 source = FILTER_PORT_NONE, destination = FILTER_PORT_NONE;
-
-	if (pkt->has & HAS_PORTS) {
-		source = pkt->source_port;
-		destination = pkt->destination_port;
-	} else if (pkt->has & HAS_ICMP) {
-		source = pkt->icmp_type;
-		destination = pkt->icmp_code;
-	} else if (!(pkt->has & HAS_ADDRESSES)) {
-		destination = pkt->ethertype;
-	}
-	return source << FILTER_SOURCE_PORT_SHIFT | destination << FILTER_DESTINATION_PORT_SHIFT |
-	       key_protocol(pkt) << FILTER_PROTOCOL_SHIFT;
+	if (pkt->has & HAS_PORTS)
+		return lanes(pkt->source_port, pkt->destination_port, pkt->protocol);
+	if (pkt->has & HAS_ICMP)
+		return lanes(pkt->icmp_type, pkt->icmp_code, key_protocol(pkt));
+	if (pkt->has & HAS_ADDRESSES)
+		return lanes(FILTER_PORT_NONE, FILTER_PORT_NONE, pkt->protocol);
+	return lanes(FILTER_PORT_NONE, pkt->ethertype, key_protocol(pkt));
 }
 
 static __always_inline __u64 static_bits(__u32 value)

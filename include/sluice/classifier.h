@@ -82,6 +82,7 @@ struct classifier_box {
 	__u64 has_extra;
 	struct filter_extra extra;
 	__u64 rule;
+	__u64 none; /* CLASSIFIER_NONE: there are fewer; 0: it is there */
 };
 
 /* What is constant while an image is in use. In BPF these are immediates of the program (CLASSIFIER_CONSTANT). */
@@ -113,9 +114,14 @@ struct classifier_layout {
 		__asm__("%0 = %1 ll" : "=r"(constant) : "i"(&(layout)->member)); \
 		constant; \
 	})
-/* Keeps the reading of a constant where it is: of several that come together further on, clang would make one, of an
- * address that is no constant any more. */
-#define CLASSIFIER_HERE(constant) __asm__ volatile("" : "+r"(constant))
+/* The same once more, where it stands: so a way out stays apart from others like it. The verifier deletes a jump that
+ * is never taken only if nothing else leads where it does. */
+#define CLASSIFIER_CONSTANT_AGAIN(layout, member) \
+	({ \
+		__u64 constant; \
+		__asm__ volatile("%0 = %1 ll" : "=r"(constant) : "i"(&(layout)->member)); \
+		constant; \
+	})
 /* The entry of each group. What the verifier has not deleted is never read before it is written. */
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS]
 /* In BPF a function that is checked by itself: inlined twenty times, it is more than the verifier takes. */
@@ -127,7 +133,7 @@ static __u64 classify_extra6(const struct classifier_layout *layout, const struc
 #define CLASSIFIER_EXTRA4 classifier_extra
 #define CLASSIFIER_EXTRA6 classifier_extra
 #define CLASSIFIER_CONSTANT(layout, member) ((layout)->member)
-#define CLASSIFIER_HERE(constant) (void)(constant)
+#define CLASSIFIER_CONSTANT_AGAIN CLASSIFIER_CONSTANT
 #define CLASSIFIER_ENTRIES(entries) __u32 entries[CLASSIFIER_GROUPS] = { 0 }
 #endif
 
@@ -212,6 +218,31 @@ static __always_inline int classifier_straight_rest(const struct classifier_box 
 				      CLASSIFIER_CONSTANT(box, extra.high), FILTER_RANGES_GUARDS) ^
 		  FILTER_RANGES_GUARDS));
 }
+
+/* One box after the other, all written out: what a loop jumps to at its end would not be unrolled with it, and have
+ * constants that are none. */
+#define CLASSIFIER_TRY_STRAIGHT(layout, key, matches, i) \
+	if (CLASSIFIER_CONSTANT(&(layout)->straight[i], none)) \
+		return CLASSIFIER_CONSTANT_AGAIN(&(layout)->straight[i], none); \
+	if (matches(&(layout)->straight[i], key) && classifier_straight_rest(&(layout)->straight[i], key)) \
+		return CLASSIFIER_CONSTANT(&(layout)->straight[i], rule);
+#define CLASSIFIER_TRY_FOUR(layout, key, matches, i) \
+	CLASSIFIER_TRY_STRAIGHT(layout, key, matches, (i)) \
+	CLASSIFIER_TRY_STRAIGHT(layout, key, matches, (i) + 1) \
+	CLASSIFIER_TRY_STRAIGHT(layout, key, matches, (i) + 2) \
+	CLASSIFIER_TRY_STRAIGHT(layout, key, matches, (i) + 3)
+#define CLASSIFIER_TRY_ALL(layout, key, matches) \
+	CLASSIFIER_TRY_FOUR(layout, key, matches, 0) \
+	CLASSIFIER_TRY_FOUR(layout, key, matches, 4) \
+	CLASSIFIER_TRY_FOUR(layout, key, matches, 8) \
+	CLASSIFIER_TRY_FOUR(layout, key, matches, 12) \
+	CLASSIFIER_TRY_FOUR(layout, key, matches, 16) \
+	CLASSIFIER_TRY_FOUR(layout, key, matches, 20) \
+	CLASSIFIER_TRY_FOUR(layout, key, matches, 24) \
+	CLASSIFIER_TRY_FOUR(layout, key, matches, 28) \
+	return CLASSIFIER_NONE
+
+_Static_assert(CLASSIFIER_STRAIGHT == 32, "CLASSIFIER_TRY_ALL has them all");
 
 /* 0 when the extra of that number holds the key. */
 static __always_inline __u64 classifier_extra(const __u8 *image, const struct classifier_layout *layout,

@@ -80,25 +80,16 @@ static __always_inline __u64 classifier4_forest(const __u8 *image, const struct 
 	return best;
 }
 
+static __always_inline int classifier4_straight_matches(const struct classifier_box *box, const struct filter_key *key)
+{
+	return !((key->addresses[0] ^ CLASSIFIER_CONSTANT(box, addresses[0])) & CLASSIFIER_CONSTANT(box, masks[0]));
+}
+
 /* Few boxes, in the order of their rules: the lowest that matches, CLASSIFIER_NONE when none does. Their verdicts
  * differ less than their fields: hence a jump after each kind of test, which is mostly guessed right. */
 static __always_inline __u64 classifier4_straight(const struct classifier_layout *layout, const struct filter_key *key)
 {
-#pragma GCC unroll 32
-	for (__u32 i = 0; i < CLASSIFIER_STRAIGHT; i++) {
-		const struct classifier_box *box = &layout->straight[i];
-		__u64 rule;
-
-		if (i >= CLASSIFIER_CONSTANT(layout, straight_count))
-			break;
-		rule = CLASSIFIER_CONSTANT(box, rule);
-		CLASSIFIER_HERE(rule);
-		if ((key->addresses[0] ^ CLASSIFIER_CONSTANT(box, addresses[0])) & CLASSIFIER_CONSTANT(box, masks[0]))
-			continue;
-		if (classifier_straight_rest(box, key))
-			return rule;
-	}
-	return CLASSIFIER_NONE;
+	CLASSIFIER_TRY_ALL(layout, key, classifier4_straight_matches);
 }
 
 #endif

@@ -106,33 +106,19 @@ static __always_inline __u64 classifier6_forest(const __u8 *image, const struct 
 	return best;
 }
 
+static __always_inline int classifier6_straight_matches(const struct classifier_box *box, const struct filter_key *key)
+{
+	return !(((key->addresses[0] ^ CLASSIFIER_CONSTANT(box, addresses[0])) & CLASSIFIER_CONSTANT(box, masks[0])) |
+		 ((key->addresses[1] ^ CLASSIFIER_CONSTANT(box, addresses[1])) & CLASSIFIER_CONSTANT(box, masks[1])) |
+		 ((key->addresses[2] ^ CLASSIFIER_CONSTANT(box, addresses[2])) & CLASSIFIER_CONSTANT(box, masks[2])) |
+		 ((key->addresses[3] ^ CLASSIFIER_CONSTANT(box, addresses[3])) & CLASSIFIER_CONSTANT(box, masks[3])));
+}
+
 /* Few boxes, in the order of their rules: the lowest that matches, CLASSIFIER_NONE when none does. Their verdicts
  * differ less than their fields: hence a jump after each kind of test, which is mostly guessed right. */
 static __always_inline __u64 classifier6_straight(const struct classifier_layout *layout, const struct filter_key *key)
 {
-#pragma GCC unroll 32
-	for (__u32 i = 0; i < CLASSIFIER_STRAIGHT; i++) {
-		const struct classifier_box *box = &layout->straight[i];
-		__u64 differs, rule;
-
-		if (i >= CLASSIFIER_CONSTANT(layout, straight_count))
-			break;
-		rule = CLASSIFIER_CONSTANT(box, rule);
-		CLASSIFIER_HERE(rule);
-		differs = (key->addresses[0] ^ CLASSIFIER_CONSTANT(box, addresses[0])) &
-			  CLASSIFIER_CONSTANT(box, masks[0]);
-		differs |= (key->addresses[1] ^ CLASSIFIER_CONSTANT(box, addresses[1])) &
-			   CLASSIFIER_CONSTANT(box, masks[1]);
-		differs |= (key->addresses[2] ^ CLASSIFIER_CONSTANT(box, addresses[2])) &
-			   CLASSIFIER_CONSTANT(box, masks[2]);
-		differs |= (key->addresses[3] ^ CLASSIFIER_CONSTANT(box, addresses[3])) &
-			   CLASSIFIER_CONSTANT(box, masks[3]);
-		if (differs)
-			continue;
-		if (classifier_straight_rest(box, key))
-			return rule;
-	}
-	return CLASSIFIER_NONE;
+	CLASSIFIER_TRY_ALL(layout, key, classifier6_straight_matches);
 }
 
 #endif

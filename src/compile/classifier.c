@@ -63,6 +63,8 @@ static void write_straight(const struct boxes *boxes, struct classifier_layout *
 	if (boxes->count > CLASSIFIER_STRAIGHT)
 		return;
 	layout->straight_count = boxes->count;
+	for (size_t i = boxes->count; i < CLASSIFIER_STRAIGHT; i++)
+		layout->straight[i].none = CLASSIFIER_NONE;
 	for (size_t i = 0; i < boxes->count; i++) {
 		const struct box *box = &boxes->items[i];
 		const uint64_t *lanes = boxes->lanes.words + box->lanes * boxes->lanes.width;
