@@ -138,7 +138,7 @@ static __always_inline enum verdict do_action(struct xdp_md *ctx, struct packet 
 static __always_inline enum verdict stage_filter(struct xdp_md *ctx, struct packet *pkt)
 {
 	const struct filter_run *run;
-	__u32 number, place, bit;
+	__u32 number, place;
 	__u64 sets = 0;
 
 	if (!config.filter)
@@ -147,12 +147,12 @@ static __always_inline enum verdict stage_filter(struct xdp_md *ctx, struct pack
 		sets = key_sets(pkt);
 	number = filter_number(ctx, pkt, sets);
 	place = number / FILTER_RUN;
-	bit = 1U << number % FILTER_RUN;
 	run = bpf_map_lookup_elem(&filter_runs, &place);
-	if (!run || !(run->simple & bit))
+	place = number % FILTER_RUN;
+	if (!run || !(run->simple >> place & 1))
 		return do_action(ctx, pkt, number);
-	pkt->rule = run->slot + number % FILTER_RUN;
-	return decide(pkt, run->drops & bit ? VERDICT_DROP : VERDICT_PASS, REASON_FILTER_RULE);
+	pkt->rule = run->slot + place;
+	return decide(pkt, VERDICT_DROP + (run->accepts >> place & 1), REASON_FILTER_RULE);
 }
 
 #endif

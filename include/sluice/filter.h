@@ -11,6 +11,8 @@
 
 #include <linux/types.h>
 
+#include "sluice/verdict.h"
+
 /* Of filter_key.lanes. ICMP and ICMPv6 have their type as source port and their code as destination port, what is not
  * IP has its EtherType as destination port: rules about ports are about protocols that have ports, rules about types
  * about ICMP, rules about EtherTypes about FILTER_PROTOCOL_OTHER. */
@@ -127,13 +129,14 @@ _Static_assert(sizeof(struct filter_action) == 8, "shared layout");
 #define FILTER_RUN 32
 
 struct filter_run {
-	__u32 simple; /* a bit for each rule; of others the action has the word */
-	__u32 drops;  /* a bit for each: it drops */
-	__u32 slot;   /* of the first */
+	__u32 simple;  /* a bit for each rule; of others the action has the word */
+	__u32 accepts; /* a bit for each: it accepts; added to VERDICT_DROP it is the verdict, without a jump */
+	__u32 slot;    /* of the first */
 	__u32 reserved;
 };
 
 _Static_assert(sizeof(struct filter_run) == 16, "shared layout");
+_Static_assert(VERDICT_PASS == VERDICT_DROP + 1, "a bit makes one of the other");
 
 enum filter_per {
 	FILTER_PER_RULE,

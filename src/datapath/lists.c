@@ -109,8 +109,8 @@ static int fill_runs(const struct bpf_map *map, const struct filter_action *acti
 		if (!is_simple(&actions[i]) || actions[i].slot != run->slot + place)
 			continue;
 		run->simple |= 1U << place;
-		if (actions[i].verdict == VERDICT_DROP)
-			run->drops |= 1U << place;
+		if (actions[i].verdict == VERDICT_PASS)
+			run->accepts |= 1U << place;
 	}
 	return map_fill(map, runs, run_count * sizeof(*runs));
 }
