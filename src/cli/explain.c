@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -123,6 +124,8 @@ static void print_stages(const struct config *config, const struct record *recor
 			printf("%s: %s\n", reason_name(record->malformed), reason_explanation(record->malformed));
 		else if (!last && limit && !strcmp(stages[i].name, "limit"))
 			printf("goes on, within %s   %s:%d\n", limit->text, limit->file, limit->line);
+		else if (!last && !strcmp(stages[i].name, "synproxy") && record->protocol == IPPROTO_TCP)
+			printf("goes on, unless its service is armed by now\n");
 		else
 			printf("%s\n", last ? "decides" : "goes on");
 		if (last)

@@ -98,6 +98,8 @@ static int enter_netns(const char *name)
 
 	if (fd < 0 || setns(fd, CLONE_NEWNET)) {
 		fprintf(stderr, "sluice: cannot enter the network namespace \"%s\": %s\n", name, strerror(errno));
+		if (fd < 0)
+			fprintf(stderr, "\"ip netns list\" has the names of those that there are\n");
 		return STATUS_FAILED;
 	}
 	return STATUS_DONE;

@@ -128,11 +128,18 @@ static int read_number(const char *what, const char *word, int max, struct error
 	return value;
 }
 
+static void give_example(struct error *error)
+{
+	error_hint(error, "for example: tcp 192.0.2.1:1234 to 198.51.100.7:443 syn");
+}
+
 static int unknown(const char *what, const char *word, const char *near, struct error *error)
 {
 	error_set(error, EINVAL, "unknown %s `%.80s`", what, word);
 	if (near)
 		error_hint(error, "did you mean `%s`?", near);
+	else
+		give_example(error);
 	return -EINVAL;
 }
 
@@ -169,7 +176,7 @@ static int read_protocol(struct reader *reader, struct draft *draft, struct erro
 
 	if (!word) {
 		error_set(error, EINVAL, "no packet");
-		error_hint(error, "for example: tcp 192.0.2.1:1234 to 198.51.100.7:443 syn");
+		give_example(error);
 		return -EINVAL;
 	}
 	if (strncmp(word, "0x", 2) == 0)
@@ -211,6 +218,8 @@ static int read_address(const char *word, const char *text, struct endpoint *end
 	error_set(error, EINVAL, "`%.80s` is not an address", word);
 	if (strchr(text, ':') && *word != '[')
 		error_hint(error, "an IPv6 address with a port is written [2001:db8::1]:443");
+	else
+		give_example(error);
 	return -EINVAL;
 }
 

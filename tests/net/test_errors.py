@@ -114,7 +114,8 @@ def test_unknown_verb():
 
 def test_missing_namespace():
     says(run("-n", "sl-nowhere", "show"), 1,
-         'sluice: cannot enter the network namespace "sl-nowhere": No such file or directory\n')
+         'sluice: cannot enter the network namespace "sl-nowhere": No such file or directory\n'
+         '"ip netns list" has the names of those that there are\n')
     says(run("-n", "/etc/hostname", "show"), 1,
          'sluice: cannot enter the network namespace "/etc/hostname": Invalid argument\n')
 

@@ -175,6 +175,9 @@ def test_no_such_packet(files):
 
 @pytest.mark.parametrize("words, message", [
     ("tpc 10.0.0.1:1 > 10.0.0.2:2", "did you mean `tcp`?"),
+    ("dport 80", "unknown protocol `dport`\nfor example: tcp 192.0.2.1:1234 to 198.51.100.7:443 syn"),
+    ("tcp from 10.0.0.1", "`from` is not an address\nfor example: tcp 192.0.2.1:1234 to 198.51.100.7:443 syn"),
+    ("tcp 10.0.0.1:1 > 10.0.0.2:2 dport 80", "unknown word `dport`\nfor example: tcp 192.0.2.1:1234 to"),
     ("tcp 10.0.0.1:1", "after the source comes `>` or `to`"),
     ("tcp 10.0.0.1:1 > 10.0.0.2", "tcp needs a destination port"),
     ("tcp 10.0.0.1:70000 > 10.0.0.2:1", "port 70000 is out of range: 0 to 65535"),
@@ -219,3 +222,13 @@ def test_explain_says_what_replay_says(files):
     write_capture("all.pcap", frames)
     for number, line in enumerate(replay_lines("test.policy", "all.pcap"), 1):
         assert explained("test.policy", "all.pcap", str(number)) == line
+
+
+@pytest.mark.parametrize("above, packet, line", [
+    (" above 100/s", "tcp 10.0.0.1:1 > 10.0.0.2:80 syn", "goes on, unless its service is armed by now"),
+    (" above 100/s", "udp 10.0.0.1:1 > 10.0.0.2:80", "goes on"),
+    ("", "tcp 10.0.0.1:1 > 10.0.0.2:80 syn", "tcp dport 80 gateway   synproxy.policy:1")])
+def test_a_service_that_may_be_armed(files, above, packet, line):
+    with open("synproxy.policy", "w") as policy:
+        policy.write(f"interface eth0 {{ synproxy {{ tcp dport 80 gateway{above} }} }}")
+    assert f"  synproxy  {line}\n" in explain("synproxy.policy", packet).stdout

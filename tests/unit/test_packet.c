@@ -106,14 +106,16 @@ static void words_may_come_as_one_string_or_many_in_any_case(void **state)
 	assert_memory_equal(many, one, one_length);
 }
 
+#define EXAMPLE "for example: tcp 192.0.2.1:1234 to 198.51.100.7:443 syn"
+
 static const struct {
 	const char *text;
 	const char *what;
 	const char *hint;
 } wrong[] = {
-	{ "", "no packet", "for example: tcp 192.0.2.1:1234 to 198.51.100.7:443 syn" },
+	{ "", "no packet", EXAMPLE },
 	{ "tpc 192.0.2.1 > 192.0.2.2", "unknown protocol `tpc`", "did you mean `tcp`?" },
-	{ "zzzzzzzz", "unknown protocol `zzzzzzzz`", "" },
+	{ "zzzzzzzz", "unknown protocol `zzzzzzzz`", EXAMPLE },
 	{ "256 192.0.2.1 > 192.0.2.2", "protocol 256 is out of range: 0 to 255", "" },
 	{ "99999999999999999999 192.0.2.1 > 192.0.2.2", "protocol 99999999999999999999 is out of range: 0 to 255", "" },
 	{ "0x5dc", "EtherType 0x5dc is out of range: 0x0600 to 0xffff", "" },
@@ -129,7 +131,7 @@ static const struct {
 	{ "tcp 192.0.2.1 192.0.2.2", "after the source comes `>` or `to`, not `192.0.2.2`",
 	  "a shell takes > for itself: quote the packet, or write `to`" },
 	{ "tcp 192.0.2.1 >", "the destination address is missing", "" },
-	{ "tcp 192.0.2 > 192.0.2.2:1", "`192.0.2` is not an address", "" },
+	{ "tcp 192.0.2 > 192.0.2.2:1", "`192.0.2` is not an address", EXAMPLE },
 	{ "tcp 192.0.2.1 > 2001:db8::1:443:70000", "`2001:db8::1:443:70000` is not an address",
 	  "an IPv6 address with a port is written [2001:db8::1]:443" },
 	{ "tcp 192.0.2.1 > [2001:db8::1:443", "`[2001:db8::1:443` is not [ADDRESS] or [ADDRESS]:PORT", "" },
@@ -147,7 +149,7 @@ static const struct {
 	{ "tcp 192.0.2.1 > 192.0.2.2 syn fragment later", "a later fragment has no TCP flags", "" },
 	{ "udp 192.0.2.1 > 192.0.2.2:1 syn", "`syn` goes with tcp", "" },
 	{ "tcp 192.0.2.1 > 192.0.2.2:1 syn,akc", "unknown word `akc`", "did you mean `ack`?" },
-	{ "tcp 192.0.2.1 > 192.0.2.2:1 ,", "unknown word `,`", "" },
+	{ "tcp 192.0.2.1 > 192.0.2.2:1 ,", "unknown word `,`", EXAMPLE },
 	{ "tcp 192.0.2.1 > 192.0.2.2:1 vlna 5", "unknown word `vlna`", "did you mean `vlan`?" },
 	{ "tcp 192.0.2.1 > 192.0.2.2:1 vlan", "vlan has to be followed by a number", "" },
 	{ "tcp 192.0.2.1 > 192.0.2.2:1 vlan 4096", "vlan 4096 is out of range: 0 to 4095", "" },
